@@ -1,0 +1,159 @@
+"""Formats: every rounding, and every way a number or a name is written.
+
+Money is int64 in the currency's minor units ("cents"). It is read from exact decimals, a product
+is rounded once, half to even, and it is written with the unit named in the head of its table.
+"""
+
+from __future__ import annotations
+
+import calendar
+import hashlib
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from difflib import get_close_matches
+
+ALL = "(all)"
+UNASSIGNED = "(unassigned)"
+NONE = "(none)"
+TOTAL = "(total)"
+NOT_AVAILABLE = "n.a."
+
+_DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?|[+-]?\.[0-9]+")
+_UNIT_POWERS = {"": 0, "k": 3, "m": 6}
+_INT64_MAX = 2**63 - 1
+
+
+def to_cents(value: str | Decimal | int, minor_digits: int = 2) -> int:
+    """Read an exact amount of money as minor units, never through a float.
+
+    ValueError when it is no plain decimal number, or has more decimals than the currency
+    (trailing zeros aside), or does not fit int64.
+    """
+    try:
+        number = Decimal(value) if not isinstance(value, str) else _plain_decimal(value)
+    except InvalidOperation:
+        raise ValueError(f"'{value}' is not a decimal number.") from None
+    scaled = number.scaleb(minor_digits)
+    cents = int(scaled)
+    if cents != scaled:
+        raise ValueError(f"'{value}' has more than {minor_digits} decimals.")
+    if abs(cents) > _INT64_MAX:
+        raise ValueError(f"'{value}' is too large an amount.")
+    return cents
+
+
+def _plain_decimal(text: str) -> Decimal:
+    if _DECIMAL.fullmatch(text.strip()) is None:
+        raise InvalidOperation
+    return Decimal(text.strip())
+
+
+def multiply_cents(quantity: Decimal | int, price: Decimal | int, minor_digits: int = 2) -> int:
+    """Return quantity times price in minor units, rounded once, half to even."""
+    product = (Decimal(quantity) * Decimal(price)).scaleb(minor_digits)
+    return int(product.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+
+
+def money(cents: float | None, minor_digits: int = 2, unit: str = "", *, signed: bool = False) -> str:
+    """Write money: in full with its minor digits, or with one decimal in thousands ("k") or millions ("m").
+
+    The unit itself is not repeated at each number. Missing is "n.a.", and only a variance is `signed`.
+    """
+    if is_missing(cents):
+        return NOT_AVAILABLE
+    power = _UNIT_POWERS[unit]
+    amount = Decimal(int(cents or 0)).scaleb(-minor_digits - power)
+    digits = minor_digits if not power else 1
+    return _grouped(amount, digits, signed)
+
+
+def money_unit(cents: Iterable[float | None]) -> str:
+    """Choose the unit for one exhibit from its largest amount: "" below 100,000, "k" below 100 million, else "m".
+
+    `cents` are amounts with two minor digits.
+    """
+    largest = max((abs(int(c or 0)) for c in cents if not is_missing(c)), default=0) // 100
+    if largest < 100_000:
+        return ""
+    return "k" if largest < 100_000_000 else "m"
+
+
+def share(value: float | None, *, signed: bool = False) -> str:
+    """Write a ratio as a percentage with one decimal; missing is "n.a."."""
+    if value is None or not math.isfinite(value):
+        return NOT_AVAILABLE
+    return f"{_grouped(Decimal(repr(float(value))) * 100, 1, signed)} %"
+
+
+def number(value: float | None, digits: int = 0, *, signed: bool = False) -> str:
+    """Write a plain number with grouped thousands; missing is "n.a."."""
+    if value is None or not math.isfinite(value):
+        return NOT_AVAILABLE
+    return _grouped(Decimal(repr(float(value))), digits, signed)
+
+
+def significant(value: float | None, figures: int = 3) -> str:
+    """Write a number rounded to so many significant figures, for what is only known roughly."""
+    if value is None or not math.isfinite(value):
+        return NOT_AVAILABLE
+    if value == 0:
+        return "0"
+    digits = figures - 1 - math.floor(math.log10(abs(value)))
+    return number(round(value, digits), max(digits, 0))
+
+
+def is_missing(value: object) -> bool:
+    """Is `value` missing (None, NaN, NA, NaT)? Missing is never zero."""
+    return value is None or value != value or str(value) == "<NA>"
+
+
+def month_name(period: str) -> str:
+    """Write a period as "Sep 2026"."""
+    return f"{calendar.month_abbr[int(period[5:7])]} {period[:4]}"
+
+
+def _grouped(value: Decimal, digits: int, signed: bool) -> str:
+    rounded = value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)
+    if rounded == 0:
+        rounded = abs(rounded)
+    return f"{rounded:{'+' if signed and rounded != 0 else ''},}"
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut a long name to `width` characters, an ellipsis at its end; never longer, never broken by a line end."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: max(width - 1, 0)].rstrip() + "…"
+
+
+def slug(name: str) -> str:
+    """Return an ASCII folder name for a name from the data: letters, digits and hyphens, at most 40 characters.
+
+    A name without any ASCII letter or digit gets a short hash of itself.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").lower()
+    text = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-")
+    return text or f"entity-{_short_hash(name)}"
+
+
+def slugs(names: Sequence[str]) -> dict[str, str]:
+    """Return a folder name for each name; where two collide each gets a short hash of its name."""
+    plain = {name: slug(name) for name in names}
+    taken: dict[str, int] = {}
+    for text in plain.values():
+        taken[text] = taken.get(text, 0) + 1
+    return {name: text if taken[text] == 1 else f"{text}-{_short_hash(name)}" for name, text in plain.items()}
+
+
+def _short_hash(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8")).hexdigest()[:6]
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word nearest to a mistaken one, for an error that says what was meant."""
+    words = list(known)
+    lower = {w.lower(): w for w in words}
+    found = get_close_matches(word.lower(), list(lower), n=1, cutoff=0.0) if lower else []
+    return lower[found[0]] if found else None
