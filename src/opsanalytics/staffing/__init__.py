@@ -1,0 +1,77 @@
+"""Staffing: how many people the work needs, by interval, day and month, and what they cost.
+
+Volumes become load, load becomes required staff, required staff becomes scheduled staff, hours and
+cost, and the roster shows the gap. `queues` and `requirement` hold the telephone queues,
+`workload` and `people` all other work and the people, `standards` what is promised on which date,
+`forecast` the whole chain, `cover` the shifts.
+"""
+
+from opsanalytics.staffing.cover import Cover, cover_shifts
+from opsanalytics.staffing.forecast import StaffingForecast, staffing_forecast, total
+from opsanalytics.staffing.people import (
+    aggregate_hours,
+    day_intervals,
+    fte,
+    gap,
+    headcount_plan,
+    paid_hours,
+    relief_factor,
+    scheduled_staff,
+    shrinkage_of,
+    times_on_clock,
+)
+from opsanalytics.staffing.queues import (
+    abandonment_rate,
+    average_speed_of_answer,
+    erlang_b,
+    erlang_c,
+    max_load,
+    mean_queue,
+    occupancy,
+    offered_load,
+    service_level,
+    still_waiting,
+    wait_probability,
+    wait_quantile,
+)
+from opsanalytics.staffing.requirement import required_agents, staffing_quantiles
+from opsanalytics.staffing.standards import StaffingError
+from opsanalytics.staffing.workload import Backlog, backlog, minimum_capacity, workload_hours, workload_staff
+
+__all__ = [
+    "Backlog",
+    "Cover",
+    "StaffingError",
+    "StaffingForecast",
+    "abandonment_rate",
+    "aggregate_hours",
+    "average_speed_of_answer",
+    "backlog",
+    "cover_shifts",
+    "day_intervals",
+    "erlang_b",
+    "erlang_c",
+    "fte",
+    "gap",
+    "headcount_plan",
+    "max_load",
+    "mean_queue",
+    "minimum_capacity",
+    "occupancy",
+    "offered_load",
+    "paid_hours",
+    "relief_factor",
+    "required_agents",
+    "scheduled_staff",
+    "service_level",
+    "shrinkage_of",
+    "staffing_forecast",
+    "staffing_quantiles",
+    "still_waiting",
+    "times_on_clock",
+    "total",
+    "wait_probability",
+    "wait_quantile",
+    "workload_hours",
+    "workload_staff",
+]
