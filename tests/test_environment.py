@@ -11,7 +11,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 #: The conda-forge name where it is not the one of the package index.
-CONDA = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base"}
+CONDA = {
+    "duckdb": "python-duckdb",
+    "jupyter-client": "jupyter_client",
+    "jupyter-core": "jupyter_core",
+    "matplotlib": "matplotlib-base",
+}
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,12 @@ def test_money_is_written_in_full_thousands_and_millions() -> None:
     assert formats.money(100, signed=True) == "+1.00"
     assert formats.money(0, signed=True) == "0.00"
     assert formats.money(-1, unit="k") == "0.0", "no minus before a zero"
+
+
+@pytest.mark.parametrize("missing", [None, pd.NA, pd.NaT])
+def test_every_kind_of_missing_is_seen(missing: object) -> None:
+    assert formats.is_missing(missing)
+    assert not formats.is_missing(0)
 
 
 @pytest.mark.parametrize("missing", [None, math.nan, float("nan")])

@@ -107,7 +107,7 @@ def significant(value: float | None, figures: int = 3) -> str:
 
 def is_missing(value: object) -> bool:
     """Is `value` missing (None, NaN, NA, NaT)? Missing is never zero."""
-    return value is None or value != value or str(value) == "<NA>"
+    return value is None or str(value) in ("<NA>", "NaT") or bool(value != value)
 
 
 def month_name(period: str) -> str:
