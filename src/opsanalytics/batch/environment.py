@@ -1,0 +1,36 @@
+"""The environment of a kernel: the caller's, with absolute import paths and its own places to write."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from pathlib import Path
+
+
+def import_paths() -> str:
+    """Return PYTHONPATH with absolute paths, under which a kernel imports the package that runs here."""
+    paths = [str(Path(path).absolute()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    package = str(Path(__file__).resolve().parents[2])
+    installed = {os.path.realpath(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
+    if package not in installed and package not in paths:
+        paths.insert(0, package)
+    return os.pathsep.join(paths)
+
+
+def kernel_environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a kernel that writes its own files only under `folder`.
+
+    A user's IPython startup files do not run: the same notebook gives the same figures for everybody.
+    """
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    environment = dict(os.environ)
+    if not os.access(Path.home(), os.W_OK):
+        environment.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))
+    own = {
+        "IPYTHONDIR": str(folder / "ipython"),
+        "TMPDIR": str(temporary),
+        "TEMP": str(temporary),
+        "TMP": str(temporary),
+    }
+    return environment | own | {"PYTHONPATH": import_paths()}

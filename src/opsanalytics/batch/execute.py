@@ -1,0 +1,253 @@
+"""Executing notebooks: papermill, this interpreter's kernel, several at a time.
+
+What a job became is read from the exception it raised and from the cells' execution counts:
+after a kernel's death papermill's own metadata says "completed" on cells that never ran.
+Nothing here depends on the process's working directory, which all threads share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import nbformat
+import papermill
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_event_loop
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from papermill.iorw import write_ipynb
+
+from opsanalytics.batch.environment import kernel_environment
+from opsanalytics.formats import shorten
+
+KERNEL = "python3"
+_SOCKET_PATH_LIMIT = 90  # a UNIX socket's path has at most 104 (macOS) or 108 bytes, and a suffix is added
+_LONGEST_ERROR = 600
+
+
+class StoppedError(Exception):
+    """The run is being stopped: no further kernel is started."""
+
+
+class JobError(Exception):
+    """A notebook did not run to its end; `cell` is the number of the code cell (from 1), 0 where none began."""
+
+    def __init__(self, message: str, cell: int) -> None:
+        super().__init__(message)
+        self.cell = cell
+
+
+@dataclass
+class Kernels:
+    """The kernels of one run: where their sockets lie, which live, and whether the run is being stopped.
+
+    The only mutable object of a run that threads share; `lock` guards it.
+    """
+
+    folder: Path
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    processes: dict[str, Any] = field(default_factory=dict)
+    stopped: bool = False
+
+    def add(self, job: str, process: Any) -> None:
+        """Remember a job's kernel process; a kernel that starts after the stop is ended at once."""
+        with self.lock:
+            self.processes[job] = process
+            stopped = self.stopped
+        if stopped:
+            _kill(process)
+
+    def exit_code(self, job: str) -> int | None:
+        """Return how a job's kernel ended: minus the signal's number, or None when it is not known."""
+        process = self.processes.get(job)
+        return None if process is None else process.poll()
+
+    def stop(self) -> None:
+        """End every kernel, and let none start any more."""
+        with self.lock:
+            self.stopped = True
+            living = list(self.processes.values())
+        for process in living:
+            _kill(process)
+
+
+@contextmanager
+def kernels() -> Iterator[Kernels]:
+    """Make the folder for the kernels' sockets and temporary files; at the end nothing of it is left."""
+    folder = Path(tempfile.mkdtemp(prefix="ops-"))
+    found, quiet = Kernels(folder), logging.NullHandler()
+    logging.getLogger("papermill").addHandler(quiet)  # what it would print is said by JobError
+    try:
+        yield found
+    finally:
+        found.stop()
+        logging.getLogger("papermill").removeHandler(quiet)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kill(process: Any) -> None:
+    if process.poll() is not None:
+        return
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)  # each kernel leads a session of its own
+        else:
+            process.kill()
+    except (ProcessLookupError, PermissionError):
+        process.kill()
+
+
+def run_notebook(
+    source: Path, target: Path, log: Path, parameters: Mapping[str, Any], job: str, found: Kernels
+) -> nbformat.NotebookNode:
+    """Run one notebook and write it to `target`, where it appears only when it is whole.
+
+    One that fails is left beside it as `<name>.failed.ipynb`; what it wrote to stderr is in `log`.
+    Raises JobError with a sentence, or StoppedError.
+    """
+    aside = target.with_name(f".{target.stem}.part.ipynb")
+    reached = [0]
+    try:
+        with log.open("w", encoding="utf-8") as stream:
+            notebook = _papermill(source, aside, stream, parameters, job, found, reached)
+        refuse_unfinished(notebook)
+    except PapermillExecutionError as error:
+        _keep_failed(aside, target)
+        raise JobError(_cell_error(error), reached[0]) from error
+    except JobError:
+        _keep_failed(aside, target)
+        raise
+    except (DeadKernelError, CellTimeoutError, RuntimeError) as error:
+        if found.stopped:
+            raise StoppedError from error
+        _keep_failed(aside, target)
+        raise JobError(_death(error, found.exit_code(job), reached[0]), reached[0]) from error
+    finally:
+        _close_loop()
+        aside.unlink(missing_ok=True)
+        if log.exists() and log.stat().st_size == 0:
+            log.unlink()
+    _write(notebook, aside, target)
+    return notebook
+
+
+def _papermill(
+    source: Path,
+    aside: Path,
+    stream: IO[str],
+    parameters: Mapping[str, Any],
+    job: str,
+    found: Kernels,
+    reached: list[int],
+) -> nbformat.NotebookNode:
+    def begin(cell: nbformat.NotebookNode, cell_index: int) -> None:
+        reached[0] += 1
+
+    notebook: nbformat.NotebookNode = papermill.execute_notebook(
+        _unformatted(source),
+        _unformatted(aside),
+        parameters=dict(parameters),
+        kernel_name=KERNEL,
+        language="python",
+        progress_bar=False,
+        stderr_file=stream,
+        start_timeout=120,
+        autosave_cell_every=0,
+        request_save_on_cell_execute=True,
+        kernel_manager_class=_manager(job, source.parent, stream, found),
+        shutdown_kernel="immediate",
+        on_cell_execute=begin,
+    )
+    return notebook
+
+
+def _close_loop() -> None:
+    """Close this thread's event loop, which nbclient opened and leaves open."""
+    loop = ensure_event_loop()
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.close()
+
+
+def _unformatted(path: Path) -> str:
+    """papermill fills in braces in its paths: double them, so that a folder's name stays as it is."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _write(notebook: nbformat.NotebookNode, aside: Path, target: Path) -> None:
+    notebook.metadata["kernelspec"] = {"name": KERNEL, "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook.metadata["papermill"] |= {"input_path": target.name, "output_path": target.name}
+    write_ipynb(notebook, str(aside))
+    aside.replace(target)
+
+
+def _keep_failed(aside: Path, target: Path) -> None:
+    if aside.exists():
+        aside.replace(target.with_name(f"{target.stem}.failed.ipynb"))
+
+
+def refuse_unfinished(notebook: nbformat.NotebookNode) -> None:
+    """Raise JobError unless every code cell has run, in order: `sys.exit()` ends a notebook without an error."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    for number, cell in enumerate(cells, start=1):
+        if cell.execution_count is None:
+            raise JobError(f"the notebook stopped before its code cell {number}, which did not run", number)
+
+
+def _cell_error(error: PapermillExecutionError) -> str:
+    return shorten(f"code cell {error.exec_count}: {error.ename}: {error.evalue}", _LONGEST_ERROR)
+
+
+def _death(error: Exception, code: int | None, cell: int) -> str:
+    if isinstance(error, CellTimeoutError):
+        return f"code cell {cell} took too long"
+    where = f"in code cell {cell}" if cell else "before its first cell"
+    if code is not None and code < 0:
+        return f"the kernel was killed {where} (signal {-code}, {signal.Signals(-code).name})"
+    return f"the kernel died {where}: {shorten(str(error), _LONGEST_ERROR)}"
+
+
+def _manager(job: str, folder: Path, stream: IO[str], found: Kernels) -> type[AsyncKernelManager]:
+    """Return the class of kernel manager that nbclient makes for one job.
+
+    It starts this interpreter's kernel, whatever kernel the notebook names, in the notebook's folder.
+    Where sockets are files the kernel listens on one of those, so that no port is open to the machine.
+    """
+    connection = str(found.folder / f"k{time.monotonic_ns():x}.json")
+    sockets = "ipc" if os.name == "posix" and len(connection.encode()) < _SOCKET_PATH_LIMIT else "tcp"
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+    class Manager(AsyncKernelManager):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**(options | {"connection_file": connection, "transport": sockets}))
+
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return KernelSpec(argv=command, display_name="Python 3", language="python")
+
+        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # asynchronous, as its parent's is
+            if found.stopped:
+                raise StoppedError
+            environment = kernel_environment(found.folder)
+            await super().start_kernel(
+                **(options | {"cwd": str(folder), "env": environment, "stdout": stream, "stderr": stream})
+            )
+            found.add(job, getattr(self.provisioner, "process", None))
+
+    return Manager

@@ -1,0 +1,255 @@
+"""The run folder and its manifest: what was asked for, what was read, what became of each job.
+
+run.json is written when the run starts, after each job and at the end, each time aside and then
+renamed: whoever reads it, at any moment, reads a whole one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opsanalytics.batch.notebooks import RequestError
+from opsanalytics.batch.plan import NOT_ASKED, Job
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from opsanalytics.batch.plan import Plan
+
+SCHEMA = 1
+FILE = "run.json"
+RUNNING, DONE, FAILED, INTERRUPTED = "running", "done", "failed", "interrupted"
+PENDING, SKIPPED, OFF = "pending", "skipped", "off"
+PRIOR = ("figures.parquet", "forecasts.parquet")
+PRIOR_INPUTS = ("actions.parquet", "commentary.parquet")
+
+_PACKAGES = (
+    "opsanalytics", "pandas", "numpy", "scipy", "pyarrow", "duckdb", "pandera", "prophet", "cmdstanpy", "statsforecast",
+    "holidays", "matplotlib", "seaborn", "papermill", "nbclient", "nbconvert", "ipykernel",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunState:
+    """One run as `status` shows it; `seconds` is None while it is not known."""
+
+    name: str
+    period: str
+    state: str
+    started: str
+    seconds: float | None
+    jobs: Mapping[str, int]
+    pack: str
+
+
+def new_run_folder(runs: Path, period: str) -> Path:
+    """Make the folder of a run; an older run of the period moves aside to PERIOD.1, a newer one to .2, and so on.
+
+    Raises RequestError when a run of that period is under way.
+    """
+    folder = runs / period
+    runs.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        manifest = read_manifest(folder)
+        if manifest is not None and _state(manifest) == RUNNING:
+            since = f"process {manifest['process']['id']}, since {manifest['started']}"
+            raise RequestError(f"A run of {period} is under way in {folder} ({since}). Wait for its end.")
+        taken = [int(p.suffix[1:]) for p in runs.glob(f"{period}.*") if p.suffix[1:].isdigit()]
+        folder.rename(runs / f"{period}.{max(taken, default=0) + 1}")
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        raise RequestError(f"Another run of {period} has just started in {folder}. Wait for its end.") from None
+    return folder
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON that appears at `path` only when it is whole."""
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    aside.replace(path)
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Read a run's manifest; None where there is no readable one."""
+    try:
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and {"schema", "period", "state", "process"} <= content.keys() else None
+
+
+def start(plan: Plan, files: pd.DataFrame, data: str, prior: str) -> dict[str, Any]:
+    """Return the manifest of a run that is about to start.
+
+    Its `plan` part says everything that decides the figures, and no times.
+    """
+    return {
+        "schema": SCHEMA,
+        "period": plan.period,
+        "state": RUNNING,
+        "started": now(),
+        "finished": None,
+        "seconds": None,
+        "process": {"id": os.getpid(), "started": process_start(os.getpid())},
+        "data": data,
+        "plan": {
+            "period": plan.period,
+            "entities": list(plan.entities),
+            "folders": dict(plan.folders),
+            "notebooks": list(plan.notebooks),
+            "parameters": {job.notebook: dict(job.parameters) for job in plan.active if job.parameters},
+            "off": plan.off,
+            "prior": prior,
+            "inputs": json.loads(files.to_json(orient="records")),
+            "versions": versions(),
+            "code": code_revision(),
+        },
+        "jobs": [
+            {
+                "id": job.id,
+                "notebook": job.notebook,
+                "entity": job.entity,
+                "state": _first_state(job),
+                "reason": job.off,
+                "cell": None,
+                "seconds": None,
+            }
+            for job in plan.jobs
+        ],
+        "pack": None,
+    }
+
+
+def _first_state(job: Job) -> str:
+    if not job.off:
+        return PENDING
+    return SKIPPED if job.off == NOT_ASKED else OFF
+
+
+def now() -> str:
+    """Return this moment in UTC, to the second."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide the figures; one not installed is left out."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def code_revision() -> dict[str, Any]:
+    """Return the commit of the checkout that the package runs from, and whether it was clean.
+
+    Empty revision where the package is installed or git is not there.
+    """
+    root = Path(__file__).resolve().parents[3]
+    unknown: dict[str, Any] = {"revision": "", "clean": None}
+    if not (root / ".git").exists() or shutil.which("git") is None:
+        return unknown
+    revision, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain")
+    return unknown if revision is None else {"revision": revision, "clean": changes == ""}
+
+
+def _git(root: Path, *command: str) -> str | None:
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(root), *command], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() if found.returncode == 0 else None
+
+
+def process_start(pid: int) -> float | None:
+    """Return when a process started (seconds since 1970); None when it does not live."""
+    import psutil  # type: ignore[import-untyped]  # it comes without types
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else round(process.create_time(), 1)
+    except psutil.Error:
+        return None
+
+
+def _state(manifest: Mapping[str, Any]) -> str:
+    """Return a run's state; one whose process died while it ran is "interrupted"."""
+    if manifest["state"] != RUNNING:
+        return str(manifest["state"])
+    living = process_start(manifest["process"]["id"])
+    recorded = manifest["process"]["started"]
+    same = living is not None and recorded is not None and abs(living - recorded) < 2
+    return RUNNING if same else INTERRUPTED
+
+
+def list_runs(runs: Path) -> list[RunState]:
+    """Return every run of a runs folder, by period, the newest of each period first."""
+    found = []
+    for folder in sorted(runs.iterdir()) if runs.is_dir() else []:
+        manifest = read_manifest(folder)
+        if manifest is not None:
+            states = [job["state"] for job in manifest["jobs"]]
+            counts = {state: states.count(state) for state in ("done", "failed", "skipped", "off") if state in states}
+            pack = (manifest["pack"] or {}).get("status", "")
+            row = RunState(
+                folder.name,
+                manifest["period"],
+                _state(manifest),
+                manifest["started"],
+                manifest["seconds"],
+                counts,
+                pack,
+            )
+            found.append(row)
+    return sorted(sorted(found, key=lambda run: run.started, reverse=True), key=lambda run: run.period)
+
+
+def latest_prior(runs: Path, period: str) -> Path | None:
+    """Return the folder of the latest finished run of an earlier period, if there is one."""
+    done = [run for run in list_runs(runs) if run.state == DONE and run.period < period]
+    return runs / max(done, key=lambda run: (run.period, run.started)).name if done else None
+
+
+def keep_prior(prior: Path | None, folder: Path) -> None:
+    """Keep what this run takes from the run before it under inputs/prior/, so that a re-run finds it there."""
+    kept = folder / "inputs" / "prior"
+    kept.mkdir(parents=True, exist_ok=True)
+    if prior is None:
+        return
+    for source in [*(prior / name for name in PRIOR), *(prior / "inputs" / name for name in PRIOR_INPUTS)]:
+        if source.is_file():
+            shutil.copyfile(source, kept / source.name)
+
+
+def write_quarantine(quarantine: pd.DataFrame, path: Path) -> None:
+    """Write the rows left out as CSV; a text that a spreadsheet would take for a formula gets an apostrophe."""
+    texts = quarantine.select_dtypes(exclude="number").columns
+    safe = quarantine.assign(**{name: quarantine[name].map(_no_formula) for name in texts})
+    aside = path.with_name(f".{path.name}.part")
+    safe.to_csv(aside, index=False, encoding="utf-8")
+    aside.replace(path)
+
+
+def _no_formula(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value

@@ -1,0 +1,262 @@
+"""The run: check the request and the data, make the run folder, execute the plan, say what became of it.
+
+    request -> plan (nothing written, no kernel started)
+      -> run folder with the inputs as read -> jobs in the order of their needs -> board pack
+
+When a notebook fails the others go on, and those that need it are skipped. The board pack comes
+last in any case and names what is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opsanalytics.batch import manifest as record
+from opsanalytics.batch.manifest import DONE, FAILED, INTERRUPTED, PENDING, RUNNING, SKIPPED
+from opsanalytics.batch.notebooks import (
+    PACK,
+    Notebook,
+    RequestError,
+    find,
+    read_notebooks,
+    refuse_without_run_parameters,
+    settings_of,
+)
+from opsanalytics.batch.plan import Job, Plan, Request, make_plan
+from opsanalytics.periods import parse_month
+from opsanalytics.settings import read_settings
+
+if TYPE_CHECKING:
+    from opsanalytics.batch.execute import Kernels
+    from opsanalytics.sources import Inputs
+
+
+class FaultsError(Exception):
+    """The data hold errors; `inputs` has them all. Exit code 1, or 2 where a table is unknown."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        super().__init__("The data hold errors.")
+        self.inputs = inputs
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What became of a job; `cell` is the code cell at which it failed, `seconds` None when it did not run."""
+
+    state: str
+    reason: str = ""
+    cell: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that has passed every check: what will run, on what."""
+
+    request: Request
+    plan: Plan
+    inputs: Inputs
+    notebooks: Mapping[str, Notebook]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run: its folder, "done", "failed" or "interrupted", the state of each job, and the pack's status."""
+
+    folder: Path
+    state: str
+    jobs: Mapping[str, JobState]
+    pack: Mapping[str, Any] | None
+
+
+Report = Callable[[Job, JobState, int, int], None]
+"""Called when a job starts (state "running") and when it ends, with how many are finished of how many."""
+
+
+def prepare(request: Request) -> Prepared:
+    """Check everything that can be checked before a kernel starts, the quickest first.
+
+    Raises RequestError or SettingsError for a wrong request, FaultsError for errors in the data.
+    """
+    notebooks = read_notebooks(request.folder)
+    refuse_quickly(request, notebooks)
+    inputs = read_data(request.data)
+    if (inputs.faults["severity"] == "error").any():
+        raise FaultsError(inputs)
+    plan = make_plan(request, notebooks, inputs)
+    return Prepared(request, plan, inputs, {notebook.name: notebook for notebook in notebooks})
+
+
+def refuse_quickly(request: Request, notebooks: tuple[Notebook, ...]) -> None:
+    """Refuse what is wrong whatever the data hold, without reading them."""
+    refuse_without_run_parameters(notebooks)
+    chosen = {find(name, notebooks).name for name in request.notebooks} or {n.name for n in notebooks}
+    settings_of(request.parameters, tuple(n for n in notebooks if n.name in chosen))
+    try:
+        parse_month(request.period)
+    except ValueError as error:
+        raise RequestError(str(error)) from None
+    refuse_data_folder(request.data)
+    read_settings(request.data)
+
+
+def refuse_data_folder(data: Path) -> None:
+    """Raise RequestError when there is no data folder."""
+    if not data.is_dir():
+        what = "is a file, not a folder" if data.exists() else "does not exist"
+        raise RequestError(f"The data folder '{data}' {what}. Name the folder that holds the tables with --data.")
+
+
+def read_data(data: Path) -> Inputs:
+    """Read and check the tables of a data folder. Raises RequestError when there is nothing to read."""
+    from opsanalytics import sources
+
+    refuse_data_folder(data)
+    try:
+        return sources.read(data)
+    except sources.DataError as error:
+        raise RequestError(str(error)) from None
+
+
+def run(prepared: Prepared, report: Report) -> Outcome:
+    """Execute a plan into a new run folder.
+
+    Ctrl-C ends the kernels; what is done stands, and the run's state is "interrupted".
+    Raises RequestError when a run of the same period is under way.
+    """
+    started = time.monotonic()
+    request, plan, inputs = prepared.request, prepared.plan, prepared.inputs
+    prior = record.latest_prior(request.runs, request.period)
+    folder = record.new_run_folder(request.runs, request.period).absolute()
+    content = record.start(plan, inputs.files, str(request.data), prior.name if prior else "")
+    record.write_json(folder / record.FILE, content)
+    inputs.save(folder / "inputs")
+    record.keep_prior(prior, folder)
+    record.write_quarantine(inputs.quarantine, folder / "quarantine.csv")
+    under_way = _UnderWay(prepared, folder, content, report, started)
+    try:
+        state = under_way.execute()
+    except KeyboardInterrupt:
+        state = INTERRUPTED
+    return under_way.finish(state)
+
+
+@dataclass
+class _UnderWay:
+    """A run under way. Only the main thread changes it; the workers run notebooks and return."""
+
+    prepared: Prepared
+    folder: Path
+    content: dict[str, Any]
+    report: Report
+    started: float
+    states: dict[str, JobState] = field(default_factory=dict)
+    begun: dict[str, float] = field(default_factory=dict)
+
+    def execute(self) -> str:
+        """Run every job as soon as its needs are met; return the run's state."""
+        from opsanalytics.batch.execute import kernels
+
+        width = self.prepared.request.jobs
+        waiting = list(self.prepared.plan.active)
+        running: dict[Future[None], Job] = {}
+        with kernels() as found, ThreadPoolExecutor(width) as pool:
+            try:
+                while waiting or running:
+                    self._skip(waiting)
+                    for job in self._ready(waiting)[: width - len(running)]:
+                        waiting.remove(job)
+                        running[self._submit(pool, job, found)] = job
+                    for future in wait(running, timeout=0.5, return_when=FIRST_COMPLETED).done:
+                        self._end(running.pop(future), future.exception())
+            except KeyboardInterrupt:
+                found.stop()
+                raise
+        return FAILED if any(state.state != DONE for state in self.states.values()) else DONE
+
+    def _ready(self, waiting: list[Job]) -> list[Job]:
+        return [job for job in waiting if all(need in self.states for need in job.needs)]
+
+    def _skip(self, waiting: list[Job]) -> None:
+        """Skip the jobs that need one that was not done; the board pack is never skipped: it names what is missing."""
+        labels = {job.id: job.label for job in self.prepared.plan.jobs}
+        for job in [job for job in waiting if job.notebook != PACK]:
+            lost = [need for need in job.needs if need in self.states and self.states[need].state != DONE]
+            if lost:
+                waiting.remove(job)
+                became = "failed" if self.states[lost[0]].state == FAILED else "was skipped"
+                self._record(job, JobState(SKIPPED, f"it needs {labels[lost[0]]}, which {became}"))
+
+    def _submit(self, pool: ThreadPoolExecutor, job: Job, found: Kernels) -> Future[None]:
+        if job.notebook == PACK:
+            self._merge()
+        self.begun[job.id] = time.monotonic()
+        self._record(job, JobState(RUNNING))
+        plan, source = self.prepared.plan, self.prepared.notebooks[job.notebook].path
+        place = self.folder if job.notebook == PACK else self.folder / plan.folders[job.entity]
+        place.mkdir(exist_ok=True)
+        target = place / ("board_pack.ipynb" if job.notebook == PACK else f"{job.notebook}.ipynb")
+        given = {"period": plan.period, "entity": job.entity, "data": str(self.prepared.request.data.absolute())}
+        return pool.submit(
+            _run_job, source, target, {**given, "run_dir": str(self.folder), **job.parameters}, job, found
+        )
+
+    def _merge(self) -> None:
+        from opsanalytics import results
+
+        results.merge(self.folder, self.prepared.inputs.entities())
+
+    def _end(self, job: Job, error: BaseException | None) -> None:
+        """Put on record what became of a job, read from the exception it raised: nothing else is to be trusted."""
+        seconds = round(time.monotonic() - self.begun[job.id], 1)
+        if error is None:
+            self._record(job, JobState(DONE, seconds=seconds))
+        else:
+            reason = str(error) or type(error).__name__
+            self._record(job, JobState(FAILED, reason, getattr(error, "cell", None), seconds))
+
+    def _record(self, job: Job, state: JobState) -> None:
+        if state.state != RUNNING:
+            self.states[job.id] = state
+        entry = next(entry for entry in self.content["jobs"] if entry["id"] == job.id)
+        entry |= {"state": state.state, "reason": state.reason, "cell": state.cell, "seconds": state.seconds}
+        record.write_json(self.folder / record.FILE, self.content)
+        self.report(job, state, len(self.states), len(self.prepared.plan.active))
+
+    def finish(self, state: str) -> Outcome:
+        """Write what stands and close the manifest."""
+        if state != INTERRUPTED:
+            self._merge()
+        for entry in self.content["jobs"]:
+            if entry["state"] in (RUNNING, PENDING):
+                entry |= {"state": INTERRUPTED, "reason": "the run was stopped"}
+        pack = self._pack()
+        seconds = round(time.monotonic() - self.started, 1)
+        self.content |= {"state": state, "finished": record.now(), "seconds": seconds, "pack": pack}
+        record.write_json(self.folder / record.FILE, self.content)
+        return Outcome(self.folder, state, self.states, pack)
+
+    def _pack(self) -> dict[str, Any] | None:
+        """Return the pack's page, status and reasons as its notebook left them; None where there is no pack."""
+        done = any(entry["notebook"] == PACK and entry["state"] == DONE for entry in self.content["jobs"])
+        path = self.folder / "results" / "board_pack" / "status.json"
+        if not (done and path.is_file()):
+            return None
+        return {"page": "board_pack.html", **json.loads(path.read_text(encoding="utf-8"))}
+
+
+def _run_job(source: Path, target: Path, parameters: Mapping[str, Any], job: Job, found: Kernels) -> None:
+    """Run one notebook and render its page, in a worker thread. The board pack writes its own page."""
+    from opsanalytics.batch import execute, render
+
+    notebook = execute.run_notebook(source, target, target.with_suffix(".log"), parameters, job.id, found)
+    if job.notebook != PACK:
+        render.write_page(
+            notebook, target.with_suffix(".html"), period=parameters["period"], entity=parameters["entity"]
+        )
