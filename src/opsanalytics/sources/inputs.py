@@ -1,0 +1,212 @@
+"""Inputs: the checked tables, and the sums the analyses ask of the large ones.
+
+The small tables are frames. The ledger and the demand stay in Parquet files that DuckDB adds up on
+request, each request with a connection of its own, so that notebooks and threads may ask at will.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from opsanalytics.formats import ALL, UNASSIGNED, nearest
+from opsanalytics.periods import Calendar
+from opsanalytics.schemas import LARGE, TABLES
+from opsanalytics.settings import Materiality, Settings
+from opsanalytics.sources.cells import frame_of, storable
+from opsanalytics.sources.control import CONTROL_COLUMNS
+from opsanalytics.sources.faults import FAULT_COLUMNS, QUARANTINE_COLUMNS, DataError
+from opsanalytics.sources.reading import file_literal, literal, quoted
+from opsanalytics.sources.rows import CostCentres
+
+SETTINGS_FILE = "settings.json"
+FILE_COLUMNS = ("table", "file", "sha256", "bytes", "rows", "accepted", "quarantined")
+_REPORTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"faults": FAULT_COLUMNS, "quarantine": QUARANTINE_COLUMNS, "control": CONTROL_COLUMNS, "files": FILE_COLUMNS}
+)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Checked input. `tables` holds the small tables given; a table not given is absent.
+
+    `faults`, `quarantine`, `control` and `files` say what was wrong, what is left out (repeats
+    included), whether the control totals agree, and which files were read. `store` is the folder with
+    ledger.parquet and demand.parquet, as far as given.
+    """
+
+    settings: Settings
+    tables: Mapping[str, pd.DataFrame]
+    faults: pd.DataFrame
+    quarantine: pd.DataFrame
+    control: pd.DataFrame
+    files: pd.DataFrame
+    store: Path
+    _keeper: object = field(default=None, repr=False, compare=False)  # holds the store while the inputs are in use
+
+    def has(self, table: str) -> bool:
+        """Was the table given (and readable)?"""
+        return table in self.tables or (table in LARGE and self._path(table).exists())
+
+    def entities(self) -> list[str]:
+        """Return the sites with a ledger line, budget or demand or in the sites table, sorted, then "(all)"."""
+        found: set[str] = set()
+        if "sites" in self.tables:
+            found |= set(self.tables["sites"]["site"].dropna())
+        if self.has("demand"):
+            found |= {site for (site,) in self._query(f"SELECT DISTINCT site FROM {self._relation('demand')}")}
+        if "cost_centres" in self.tables:
+            centres = CostCentres(self.tables["cost_centres"], self.settings.calendar)
+            found |= {site for pair in self._money_places() if (site := centres.site(*pair)) is not None}
+        return [*sorted(found - {UNASSIGNED, ALL}), ALL]
+
+    def _money_places(self) -> set[tuple[str, str]]:
+        pairs: set[tuple[str, str]] = set()
+        if self.has("ledger"):
+            rows = self._query(f"SELECT DISTINCT cost_centre, period FROM {self._relation('ledger')}")
+            pairs |= {(str(cost_centre), str(period)) for cost_centre, period in rows}
+        if "budget" in self.tables:
+            budget = self.tables["budget"][["cost_centre", "period"]].drop_duplicates()
+            pairs |= set(budget.itertuples(index=False, name=None))
+        return pairs
+
+    def actuals(self, period: str) -> pd.DataFrame:
+        """Return the ledger summed by period, cost centre and account, up to and including `period`.
+
+        Columns: period, cost_centre, account, amount_cents, one_off_cents (the part marked one-off),
+        lines; int64, in the account's natural sign, sorted. Raises DataError without a ledger.
+        """
+        self._need("ledger")
+        query = (
+            "SELECT period, cost_centre, account, CAST(sum(amount_cents) AS BIGINT) AS amount_cents, "
+            "CAST(coalesce(sum(amount_cents) FILTER (WHERE one_off), 0) AS BIGINT) AS one_off_cents, count(*) AS lines "
+            f"FROM {self._relation('ledger')} WHERE period <= ? GROUP BY ALL ORDER BY ALL"
+        )
+        dtypes = dict.fromkeys(("period", "cost_centre", "account"), "str")
+        return self._frame(query, [period]).astype({**dtypes, **dict.fromkeys(_SUMS, "int64")})
+
+    def volumes(self, period: str, entity: str = ALL) -> pd.DataFrame:
+        """Return the demand at its own frequency, up to the last day of `period`.
+
+        Columns: site, service, unit ("" when unknown), freq, ds (local, datetime64[us]), y (float),
+        sorted by site, service, ds. `entity` is a site or "(all)". Raises DataError without demand,
+        LookupError for an entity that is none.
+        """
+        self._need("demand")
+        if entity not in (*self.entities(), UNASSIGNED):
+            raise LookupError(f"'{entity}' is no entity; the nearest is '{nearest(entity, self.entities())}'.")
+        end = pd.Timestamp(self.settings.calendar.last_day(period)) + pd.Timedelta(days=1)
+        query = (
+            f"SELECT site, service, unit, freq, ds, y FROM {self._relation('demand')} "
+            "WHERE (CASE WHEN freq = 'MS' THEN strftime(ds, '%Y-%m') <= ? ELSE ds < ? END) AND (? OR site = ?) "
+            "ORDER BY site, service, ds"
+        )
+        frame = self._frame(query, [period, end.to_pydatetime(), entity == ALL, entity])
+        texts = dict.fromkeys(("site", "service", "unit", "freq"), "str")
+        return frame.astype({**texts, "ds": "datetime64[us]", "y": "float64"})
+
+    def periods_with(self, table: str) -> list[str]:
+        """Return the months of which the ledger or the demand holds anything, sorted; none when not given."""
+        if table not in LARGE:
+            raise LookupError(f"Months are known for {' and '.join(LARGE)}, not for '{table}'.")
+        if not self.has(table):
+            return []
+        if table == "ledger":
+            return [str(p) for (p,) in self._query(f"SELECT DISTINCT period FROM {self._relation(table)} ORDER BY 1")]
+        days = self._query(f"SELECT DISTINCT CAST(ds AS DATE), freq = 'MS' FROM {self._relation(table)}")
+        calendar = self.settings.calendar
+        return sorted({f"{day:%Y-%m}" if monthly else calendar.period_of(day) for day, monthly in days})
+
+    def save(self, inputs_dir: str | Path) -> None:
+        """Write everything to a folder, from which `load` brings back the same."""
+        folder = Path(inputs_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect() as con:
+            for name, frame in self.tables.items():
+                _write(con, storable(frame, TABLES[name]), folder / f"{name}.parquet")
+            for name in _REPORTS:
+                _write(con, getattr(self, name), folder / f"{name}.parquet")
+        for name in LARGE:
+            target = folder / f"{name}.parquet"
+            if self.has(name) and not (target.exists() and target.samefile(self._path(name))):
+                shutil.copyfile(self._path(name), target)
+        text = json.dumps(dataclasses.asdict(self.settings), indent=2, ensure_ascii=False, sort_keys=True, default=dict)
+        (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
+
+    def _path(self, table: str) -> Path:
+        return self.store / f"{table}.parquet"
+
+    def _relation(self, table: str) -> str:
+        return f"read_parquet({file_literal(self._path(table))})"
+
+    def _need(self, table: str) -> None:
+        if not self.has(table):
+            raise DataError(f"There is no {table}: put {table}.csv or {table}.parquet into the data folder.")
+
+    def _query(self, query: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect() as con:
+            return con.execute(query).fetchall()
+
+    def _frame(self, query: str, parameters: list[object]) -> pd.DataFrame:
+        with duckdb.connect() as con:
+            return con.execute(query, parameters).df()
+
+
+_SUMS = ("amount_cents", "one_off_cents", "lines")
+
+
+def _write(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, path: Path) -> None:
+    columns = [
+        f"CAST({quoted(str(name))} AS {_sql_type(frame[name])}) AS {quoted(str(name))}" for name in frame.columns
+    ]
+    con.register("frame", frame)
+    con.execute(f"COPY (SELECT {', '.join(columns)} FROM frame) TO {literal(path)} (FORMAT parquet)")
+    con.unregister("frame")
+
+
+def _sql_type(series: pd.Series[Any]) -> str:
+    """Return the SQL type of a column: a frame without rows, or all missing, does not say it by its values."""
+    name = str(series.dtype)
+    if name in ("int64", "Int64"):
+        return "BIGINT"
+    return {"float64": "DOUBLE", "bool": "BOOLEAN"}.get(
+        name, "TIMESTAMP" if name.startswith("datetime64") else "VARCHAR"
+    )
+
+
+def load(inputs_dir: str | Path) -> Inputs:
+    """Bring back what `Inputs.save` wrote, without checking it again; raises DataError when it is not whole."""
+    folder = Path(inputs_dir)
+    if not (folder / SETTINGS_FILE).exists():
+        raise DataError(f"{folder} holds no saved inputs ({SETTINGS_FILE} is missing). Run the period again.")
+    settings = _settings(json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
+    with duckdb.connect() as con:
+        tables = {
+            name: frame_of(con, f"SELECT * FROM read_parquet({file_literal(folder / f'{name}.parquet')})", table)
+            for name, table in TABLES.items()
+            if name not in LARGE and (folder / f"{name}.parquet").exists()
+        }
+        reports = {name: _report(con, folder / f"{name}.parquet", columns) for name, columns in _REPORTS.items()}
+    return Inputs(settings=settings, tables=tables, store=folder, **reports)
+
+
+def _report(con: duckdb.DuckDBPyConnection, path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    if not path.exists():
+        raise DataError(f"{path.parent} holds no whole saved inputs ({path.name} is missing). Run the period again.")
+    frame = con.execute(f"SELECT * FROM read_parquet({file_literal(path)})").df()
+    texts = {name: "str" for name in columns if str(frame[name].dtype) not in ("int64", "bool")}
+    return frame.astype(texts)
+
+
+def _settings(document: dict[str, Any]) -> Settings:
+    calendar, materiality = Calendar(**document.pop("calendar")), Materiality(**document.pop("materiality"))
+    return Settings(**document, calendar=calendar, materiality=materiality)

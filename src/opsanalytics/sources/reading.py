@@ -1,0 +1,497 @@
+"""Reading: CSV, Parquet and workbook sheets become text columns with the row number an editor shows.
+
+Nothing is interpreted here: a code stays the text it is. DuckDB reads the files. Where a CSV has
+quoted newlines, blank lines or ragged rows, Python's csv module reads it once more to know the line
+on which each record starts; both agree on what a cell is. Row numbers of Parquet and of sheets count
+records, the header being 1.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from opsanalytics.formats import nearest
+from opsanalytics.schemas import LARGE, TABLES, Table
+from opsanalytics.sources.faults import ERROR, QUARANTINED, DataError, Findings
+
+if TYPE_CHECKING:
+    from opsanalytics.settings import Settings
+
+WORKBOOK = "workbook.xlsx"
+ROW = "__row"  # the row number's column in every staged relation
+_SUFFIXES = (".csv", ".parquet")
+_BLANKS = r"' ' || chr(9) || chr(10) || chr(13) || chr(160)"
+_MAX_LINE = 64 * 1024 * 1024
+_MONTH_KINDS = ("month", "month_or_year")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one table comes from."""
+
+    table: str
+    path: Path
+    sheet: str = ""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A table as text: the DuckDB relation `relation` holds `__row` and the known `columns`.
+
+    `decimal_comma`: numbers may be written with a comma as decimal mark. `ragged` are rows whose
+    number of cells is wrong, which are in no relation. `natives` are the SQL names of the columns that
+    a Parquet file holds in the right type already.
+    """
+
+    table: str
+    file: str
+    path: Path
+    relation: str
+    columns: tuple[str, ...]
+    decimal_comma: bool
+    ragged: Mapping[int, str]
+    natives: Mapping[str, str] = field(default_factory=dict)
+
+
+class UnreadableError(ValueError):
+    """This file cannot be read; the message says why, `row` where."""
+
+    def __init__(self, reason: str, row: int = 0) -> None:
+        super().__init__(reason)
+        self.row = row
+
+
+def find(data: Path, findings: Findings) -> list[Source]:
+    """Return the source of each table in a data folder (or a workbook file alone), by table name.
+
+    Raises DataError when there is no such folder or no table in it.
+    """
+    if not data.exists():
+        raise DataError(
+            f"There is no data folder {data}. Check the path, or write a sample with `opsanalytics sample {data}`."
+        )
+    candidates = list(_candidates(data, findings))
+    if not candidates and not findings.faults:
+        raise DataError(
+            f"{data} holds no table. Put one file per table there, for example ledger.csv, "
+            f"or a {WORKBOOK} with a sheet for each."
+        )
+    known = []
+    for source in candidates:
+        if source.table in TABLES:
+            known.append(source)
+        else:
+            _report_unknown_table(source, findings)
+    return list(_one_each(known, findings))
+
+
+def _candidates(data: Path, findings: Findings) -> Iterator[Source]:
+    paths = sorted(data.iterdir()) if data.is_dir() else [data]
+    for path in paths:
+        if path.name.startswith((".", "~$")) or not path.is_file():
+            continue
+        if path.suffix.lower() in _SUFFIXES:
+            yield Source(path.stem, path)
+        elif path.suffix.lower() == ".xlsx":
+            if path.name == WORKBOOK or not data.is_dir():
+                yield from _sheets(path, findings)
+            else:
+                remedy = f"Only {WORKBOOK} is read: rename the file, or save each of its sheets as <table>.csv."
+                findings.report(ERROR, "", path.name, 0, "", "unknown_table", path.stem, remedy)
+
+
+def _sheets(path: Path, findings: Findings) -> Iterator[Source]:
+    import python_calamine
+
+    try:
+        names = python_calamine.CalamineWorkbook.from_path(str(path)).sheet_names
+    except (python_calamine.CalamineError, OSError) as error:
+        report_unreadable(Source("", path), UnreadableError(f"it is not a workbook ({first_line(error)})"), findings)
+        return
+    for name in names:
+        yield Source(name, path, sheet=name)
+
+
+def _report_unknown_table(source: Source, findings: Findings) -> None:
+    what = "sheet" if source.sheet else "file"
+    near = nearest(source.table, TABLES)
+    remedy = f"No table is called '{source.table}'; the nearest is '{near}'. Rename the {what}, or move it elsewhere."
+    findings.report(ERROR, source.table, source.path.name, 0, "", "unknown_table", source.table, remedy)
+
+
+def _one_each(sources: Iterable[Source], findings: Findings) -> Iterator[Source]:
+    by_table: dict[str, list[Source]] = {}
+    for source in sources:
+        by_table.setdefault(source.table, []).append(source)
+    for table in (name for name in TABLES if name in by_table):
+        found = by_table[table]
+        if len(found) == 1:
+            yield found[0]
+            continue
+        names = ", ".join(source.path.name for source in found)
+        remedy = f"{names} all hold the table '{table}': keep one of them in the data folder."
+        findings.report(ERROR, table, names, 0, "", "unreadable", table, remedy)
+
+
+def stage(
+    con: duckdb.DuckDBPyConnection, source: Source, settings: Settings, findings: Findings, store: Path
+) -> Staged | None:
+    """Bring one source into DuckDB as text; None (and a fault) when it cannot be read or lacks a column.
+
+    `store` is a folder for what is too large for memory.
+    """
+    try:
+        if source.sheet:
+            return _stage_sheet(con, source, settings, findings, store)
+        if source.path.suffix.lower() == ".parquet":
+            return _stage_parquet(con, source, settings, findings)
+        return _stage_csv(con, source, settings, findings, store)
+    except UnreadableError as error:
+        report_unreadable(source, error, findings)
+    except (duckdb.Error, OSError) as error:
+        report_unreadable(source, UnreadableError(first_line(error)), findings)
+    return None
+
+
+def report_unreadable(source: Source, error: UnreadableError, findings: Findings) -> None:
+    remedy = f"{source.path.name} cannot be read: {error}. Export it again (CSV as UTF-8), then repeat the check."
+    findings.report(ERROR, source.table, source.path.name, error.row, "", "unreadable", source.path.name, remedy)
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+# -- columns ----------------------------------------------------------------------------------
+
+
+def _match_columns(
+    source: Source, header: Sequence[str], settings: Settings, findings: Findings
+) -> dict[str, int] | None:
+    """Return the place of each known column in the header; None when a required one is missing."""
+    table, renamed = TABLES[source.table], settings.columns.get(source.table, {})
+    names = [name.strip() for name in header]
+    doubled = sorted({name for name in names if name and names.count(name) > 1})
+    if doubled:
+        raise UnreadableError(f"the column '{doubled[0]}' stands twice in its header", 1)
+    places, missing = {}, False
+    for column in table.columns:
+        wanted = renamed.get(column.name, column.name)
+        if wanted in names:
+            places[column.name] = names.index(wanted)
+        elif not column.optional or column.name in renamed:
+            missing = True
+            _report_missing(source, column.name, wanted, names, findings)
+    used = set(places.values())
+    for place, name in enumerate(names):
+        if place not in used and name not in renamed and name:
+            _report_unknown_column(source, table, name, findings)
+    return None if missing else places
+
+
+def _report_missing(source: Source, column: str, wanted: str, names: Sequence[str], findings: Findings) -> None:
+    near = nearest(wanted, [name for name in names if name])
+    where = f'workbook.toml: [columns.{source.table}] {column} = "{near or "name in the file"}"'
+    remedy = f"The table needs the column '{wanted}'. Add it, or, if it goes by another name, say so in {where}."
+    findings.report(ERROR, source.table, source.path.name, 1, column, "missing_column", wanted, remedy)
+
+
+def _report_unknown_column(source: Source, table: Table, name: str, findings: Findings) -> None:
+    near = nearest(name, [column.name for column in table.columns])
+    remedy = (
+        f"'{name}' is no column of {table.name}; the nearest is '{near}'. Rename or remove it, or map it in "
+        f'workbook.toml: [columns.{table.name}] {near} = "{name}".'
+    )
+    findings.report(ERROR, table.name, source.path.name, 1, name, "unknown_column", name, remedy)
+
+
+def _create_text_relation(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    inner: str,
+    places: Mapping[str, str],
+    *,
+    materialise: bool,
+    natives: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """Create raw_<table>: trimmed text, blank as NULL, rows without any content left away."""
+    name = f"raw_{table}"
+    cells = ", ".join(
+        f"nullif(trim({expression}, {_BLANKS}), '') AS {quoted(column)}" for column, expression in places.items()
+    )
+    some = " OR ".join(f"{natives.get(column, quoted(column))} IS NOT NULL" for column in places)
+    kind = "TABLE" if materialise else "VIEW"
+    others = "".join(f", {native}" for native in natives.values())
+    con.execute(f"CREATE TEMP {kind} {name} AS SELECT * FROM (SELECT {ROW}, {cells}{others} FROM {inner}) WHERE {some}")
+    return name
+
+
+def quoted(name: str) -> str:
+    """Return an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str | Path) -> str:
+    """Return an SQL string."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def file_literal(path: Path) -> str:
+    """Return a path as an SQL string that names this one file: its own brackets and stars are no pattern."""
+    return literal(re.sub(r"([\[*?])", r"[\1]", str(path)))
+
+
+# -- CSV --------------------------------------------------------------------------------------
+
+
+def _stage_csv(
+    con: duckdb.DuckDBPyConnection, source: Source, settings: Settings, findings: Findings, store: Path
+) -> Staged | None:
+    delimiter, header = _csv_header(source, settings)
+    places = _match_columns(source, header, settings, findings)
+    if places is None:
+        return None
+    inner, ragged = _csv_relation(con, source, delimiter, len(header), store)
+    columns = {column: f"c{place}" for column, place in places.items()}
+    relation = _create_text_relation(con, source.table, inner, columns, materialise=source.table not in LARGE)
+    return Staged(source.table, source.path.name, source.path, relation, tuple(places), delimiter == ";", ragged)
+
+
+def _csv_header(source: Source, settings: Settings) -> tuple[str, list[str]]:
+    """Return the delimiter and the header's names: the delimiter that yields more of the names we know."""
+    with source.path.open("rb") as stream:
+        start = stream.read(1 << 20)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise UnreadableError("it is encoded as UTF-16, not UTF-8", 1)
+    try:
+        first = start.decode("utf-8-sig", errors="strict" if len(start) < 1 << 20 else "ignore")
+    except UnicodeDecodeError as error:
+        raise UnreadableError("it is not encoded as UTF-8", start[: error.start].count(b"\n") + 1) from error
+    if not first.strip():
+        raise UnreadableError("it is empty, not even a header stands in it", 1)
+    renamed = settings.columns.get(source.table, {})
+    known = {renamed.get(column.name, column.name) for column in TABLES[source.table].columns}
+    found: list[tuple[int, int, str, list[str]]] = []
+    for delimiter in (",", ";"):
+        header = next(csv.reader(first.splitlines(keepends=True), delimiter=delimiter), [])
+        hits = sum(name.strip() in known for name in header)
+        found.append((hits, len(header), delimiter, header))
+    _, _, delimiter, header = max(found, key=lambda entry: entry[:2])
+    return delimiter, header
+
+
+def _csv_relation(
+    con: duckdb.DuckDBPyConnection, source: Source, delimiter: str, width: int, store: Path
+) -> tuple[str, dict[int, str]]:
+    """Return a relation with `__row` and c0, c1, ..., and the ragged rows by line."""
+    columns = ", ".join(f"'c{k}': 'VARCHAR'" for k in range(width))
+    options = f"delim={literal(delimiter)}, {_CSV_OPTIONS}, header=true, columns={{{columns}}}"
+    copy = store / f"{source.table}.text.parquet"
+    try:
+        con.execute(
+            f"COPY (SELECT row_number() OVER () + 1 AS {ROW}, * FROM read_csv({file_literal(source.path)}, {options})) "
+            f"TO {literal(copy)} (FORMAT parquet)"
+        )
+        records = scalar(con, f"SELECT count(*) FROM read_parquet({file_literal(copy)})")
+        if records == _physical_lines(source.path) - 1:
+            return f"read_parquet({file_literal(copy)})", {}
+    except duckdb.Error:
+        pass  # ragged rows, mixed line ends, a broken quote or encoding: the reading below says which, and where
+    ragged: dict[int, str] = {}
+    return _text_relation(con, _csv_records(source.path, delimiter, width, ragged), width, source.table, store), ragged
+
+
+_CSV_OPTIONS = (
+    "all_varchar=true, auto_detect=false, quote='\"', escape='\"', strict_mode=true, "
+    f"max_line_size={_MAX_LINE}, buffer_size={4 * _MAX_LINE}"
+)
+
+
+def _physical_lines(path: Path) -> int:
+    count, last = 0, b"\n"
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 22):
+            count += block.count(b"\n")
+            last = block[-1:]
+    return count + (last != b"\n")
+
+
+def _csv_records(path: Path, delimiter: str, width: int, ragged: dict[int, str]) -> Iterator[list[str]]:
+    """Yield each record with the line it starts on; a record of another width goes to `ragged`."""
+    csv.field_size_limit(_MAX_LINE)
+    lines = 0
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, delimiter=delimiter, strict=True)
+            next(reader, None)
+            lines = reader.line_num
+            for record in reader:
+                start, lines = lines + 1, reader.line_num
+                if len(record) == width:
+                    yield [str(start), *record]
+                elif any(cell.strip() for cell in record):
+                    ragged[start] = delimiter.join(record)
+    except csv.Error as error:
+        raise UnreadableError(f"the record that starts on line {lines + 1} is broken ({error})", lines + 1) from error
+    except UnicodeDecodeError as error:
+        raise UnreadableError("it is not encoded as UTF-8", _line_of_bad_byte(path)) from error
+
+
+def _line_of_bad_byte(path: Path) -> int:
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return number
+    return 0
+
+
+def report_ragged(staged: Staged, findings: Findings) -> None:
+    """Report the rows with too many or too few cells: each is left out whole."""
+    for row, text in staged.ragged.items():
+        remedy = (
+            f"The row has not as many cells as the header (the table's columns: {', '.join(staged.columns)}). "
+            "Put a cell that holds the delimiter in double quotes, or add the missing cells."
+        )
+        findings.report(QUARANTINED, staged.table, staged.file, row, "", "unparsable", text, remedy)
+        findings.leave_out(staged.table, row, "unparsable", "", text, counted=True)
+        if staged.table == "ledger":
+            findings.unknown_amounts.add(row)
+
+
+def _text_relation(
+    con: duckdb.DuckDBPyConnection, records: Iterable[Sequence[str]], width: int, table: str, store: Path
+) -> str:
+    """Bring records (row number first) into DuckDB through a plain CSV and a Parquet file of our own."""
+    plain, copy = store / f"{table}.text.csv", store / f"{table}.text.parquet"
+    with plain.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for record in records:
+            writer.writerow([cell.replace("\r\n", "\n").replace("\r", "\n") for cell in record])
+    columns = ", ".join([f"'{ROW}': 'BIGINT'", *(f"'c{k}': 'VARCHAR'" for k in range(width))])
+    options = _CSV_OPTIONS.replace("all_varchar=true, ", "")
+    con.execute(
+        f"COPY (SELECT * FROM read_csv({file_literal(plain)}, delim=',', {options}, header=false, "
+        f"columns={{{columns}}})) TO {literal(copy)} (FORMAT parquet)"
+    )
+    plain.unlink()
+    return f"read_parquet({file_literal(copy)})"
+
+
+# -- Parquet ----------------------------------------------------------------------------------
+
+
+def _stage_parquet(
+    con: duckdb.DuckDBPyConnection, source: Source, settings: Settings, findings: Findings
+) -> Staged | None:
+    reader = f"read_parquet({file_literal(source.path)}, file_row_number=true)"
+    described = con.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {reader}").fetchall()
+    names, types = [str(entry[0]) for entry in described], [str(entry[1]) for entry in described]
+    places = _match_columns(source, names, settings, findings)
+    if places is None:
+        return None
+    table = TABLES[source.table]
+    columns = {
+        column: _as_text(quoted(names[place]), types[place], table.column(column).kind)
+        for column, place in places.items()
+    }
+    natives = {
+        column: quoted(f"__native_{column}")
+        for column, place in places.items()
+        if _is_native(table.column(column).kind, types[place], settings.minor_digits)
+    }
+    typed = "".join(f", {quoted(names[places[column]])} AS {name}" for column, name in natives.items())
+    inner = f"(SELECT file_row_number + 2 AS {ROW}, *{typed} FROM {reader})"
+    relation = _create_text_relation(
+        con, source.table, inner, columns, materialise=source.table not in LARGE, natives=natives
+    )
+    return Staged(source.table, source.path.name, source.path, relation, tuple(places), False, {}, natives)
+
+
+def _is_native(kind: str, stored: str, minor_digits: int) -> bool:
+    scale = re.fullmatch(r"DECIMAL\([0-9]+,([0-9]+)\)", stored)
+    return (kind == "day" and stored == "DATE") or (
+        kind == "money" and scale is not None and int(scale[1]) <= minor_digits
+    )
+
+
+def _as_text(name: str, kind: str, wanted: str) -> str:
+    """Return the SQL that writes a Parquet column as the text our rules read."""
+    if wanted in _MONTH_KINDS and kind.startswith(("DATE", "TIMESTAMP")):
+        return f"CASE WHEN day({name}) = 1 THEN strftime({name}, '%Y-%m') ELSE CAST({name} AS VARCHAR) END"
+    return f"CAST({name} AS VARCHAR)"
+
+
+# -- workbook ---------------------------------------------------------------------------------
+
+
+def _stage_sheet(
+    con: duckdb.DuckDBPyConnection, source: Source, settings: Settings, findings: Findings, store: Path
+) -> Staged | None:
+    import python_calamine
+
+    try:
+        workbook = python_calamine.CalamineWorkbook.from_path(str(source.path))
+        rows = workbook.get_sheet_by_name(source.sheet).to_python(skip_empty_area=False)
+    except python_calamine.CalamineError as error:
+        raise UnreadableError(f"the sheet '{source.sheet}' is broken ({first_line(error)})") from error
+    filled = [k for k, row in enumerate(rows) if any(str(cell).strip() for cell in row)]
+    if not filled:
+        raise UnreadableError(f"the sheet '{source.sheet}' is empty")
+    first = filled[0]
+    places = _match_columns(source, [_cell_text(cell, "text") for cell in rows[first]], settings, findings)
+    if places is None:
+        return None
+    kinds = [TABLES[source.table].column(column).kind for column in places]
+    cells = (
+        [str(number), *(_cell_text(row[place], kind) for place, kind in zip(places.values(), kinds, strict=True))]
+        for number, row in itertools.islice(enumerate(rows, start=1), first + 1, None)
+    )
+    inner = _text_relation(con, cells, len(places), source.table, store)
+    columns = {column: f"c{k}" for k, column in enumerate(places)}
+    relation = _create_text_relation(con, source.table, inner, columns, materialise=source.table not in LARGE)
+    return Staged(source.table, source.path.name, source.path, relation, tuple(places), False, {})
+
+
+def _cell_text(cell: object, kind: str) -> str:
+    """Write a workbook's cell as text: a whole number without decimals, others with the 15 digits a sheet shows."""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() else _plain(f"{cell:.15g}")
+    if isinstance(cell, dt.datetime):
+        return _day_text(cell.date(), kind) if kind != "instant" and cell.time() == dt.time() else cell.isoformat(" ")
+    if isinstance(cell, dt.date):
+        return f"{cell.isoformat()} 00:00:00" if kind == "instant" else _day_text(cell, kind)
+    if isinstance(cell, dt.time):
+        return cell.isoformat("minutes" if not cell.second else "seconds")
+    if isinstance(cell, dt.timedelta):
+        minutes, rest = divmod(int(cell.total_seconds()), 60)
+        return f"{minutes // 60:02d}:{minutes % 60:02d}" + (f":{rest:02d}" if rest else "")
+    return str(cell)
+
+
+def _day_text(day: dt.date, kind: str) -> str:
+    return f"{day:%Y-%m}" if kind in _MONTH_KINDS and day.day == 1 else day.isoformat()
+
+
+def _plain(text: str) -> str:
+    from decimal import Decimal
+
+    return format(Decimal(text), "f")
+
+
+def scalar(con: duckdb.DuckDBPyConnection, query: str) -> int:
+    """Return the one number a query gives; fetched whole, since an open result blocks the connection."""
+    return int(con.execute(query).fetchall()[0][0])

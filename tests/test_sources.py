@@ -1,0 +1,826 @@
+"""Sources: every row is accepted or left out with a reason, and every fault is named where it stands."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import zipfile
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import duckdb
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+from opsanalytics import sources
+from opsanalytics.formats import to_cents
+from opsanalytics.schemas import TABLES, dtype
+from opsanalytics.sources.instants import clock_gaps
+from opsanalytics.sources.rows import is_mangled_spelling
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+needs_real = pytest.mark.skipif(
+    not REAL.exists(), reason="the real data lies beside the repository only where it is developed"
+)
+
+ACCOUNTS = """account,name,type,pl_line,behaviour
+4000,Sales,revenue,Sales,variable
+6000,Wages,cost,Staff,fixed
+"""
+COST_CENTRES = """cost_centre,valid_from,name,department,site,valid_to
+0100,2025-01-01,Dock,Operations,North,
+0200,2025-01-01,Office,Support,South,2026-06-30
+"""
+LEDGER = """document,line,posted_on,period,cost_centre,account,amount,text
+D1,1,2026-05-31,2026-05,0100,4000,1000.00,
+D1,2,2026-05-31,2026-05,0100,6000,400.10,wages
+D2,1,2026-06-30,2026-06,0200,6000,-0.05,"a, b"
+"""
+
+
+def folder(path: Path, **tables: str) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    for name, text in tables.items():
+        (path / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+def company(path: Path, ledger: str = LEDGER, **tables: str) -> Path:
+    return folder(path, **{"accounts": ACCOUNTS, "cost_centres": COST_CENTRES, "ledger": ledger, **tables})
+
+
+def found(inputs: sources.Inputs) -> list[tuple[str, str, int, str, str]]:
+    """The faults as (rule, table, row, column, value)."""
+    rows = inputs.faults[["rule", "table", "row", "column", "value"]]
+    return [(str(a), str(b), int(c), str(d), str(e)) for a, b, c, d, e in rows.itertuples(index=False)]
+
+
+def severities(inputs: sources.Inputs) -> dict[str, str]:
+    return dict(zip(inputs.faults["rule"], inputs.faults["severity"], strict=True))
+
+
+def file_counts(inputs: sources.Inputs, table: str) -> tuple[int, int, int]:
+    row = inputs.files.set_index("table").loc[table]
+    return int(row["rows"]), int(row["accepted"]), int(row["quarantined"])
+
+
+# -- formats: the same table in any form gives the same checked rows ----------------------------
+
+
+def write_xlsx(path: Path, sheets: dict[str, list[list[object]]]) -> None:
+    """A minimal workbook: inline texts and numbers."""
+
+    def cell(value: object) -> str:
+        if isinstance(value, int | float):
+            return f"<c><v>{value}</v></c>"
+        return f'<c t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'
+
+    def sheet(rows: list[list[object]]) -> str:
+        body = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+        return f'<worksheet xmlns="{main}"><sheetData>{body}</sheetData></worksheet>'
+
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    rel = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    entries = [f'<sheet name="{n}" sheetId="{k}" r:id="r{k}"/>' for k, n in enumerate(sheets, 1)]
+    links = [
+        f'<Relationship Id="r{k}" Type="{rel}/worksheet" Target="worksheets/s{k}.xml"/>'
+        for k in range(1, len(sheets) + 1)
+    ]
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "[Content_Types].xml",
+            f'<Types xmlns="{package}/content-types"><Default Extension="rels" '
+            'ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" '
+            f'ContentType="{kind}.worksheet+xml"/><Override PartName="/xl/workbook.xml" '
+            f'ContentType="{kind}.sheet.main+xml"/></Types>',
+        )
+        archive.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{package}/relationships"><Relationship Id="r0" '
+            f'Type="{rel}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{main}" xmlns:r="{rel}"><sheets>{"".join(entries)}</sheets></workbook>',
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{package}/relationships">{"".join(links)}</Relationships>',
+        )
+        for k, rows in enumerate(sheets.values(), 1):
+            archive.writestr(f"xl/worksheets/s{k}.xml", sheet(rows))
+
+
+def records(text: str) -> list[list[str]]:
+    return list(csv.reader(text.splitlines(keepends=True)))
+
+
+def as_semicolons(text: str) -> str:
+    return "\n".join(";".join(f'"{c}"' if "," in c else c.replace(".", ",") for c in r) for r in records(text)) + "\n"
+
+
+@pytest.mark.parametrize(
+    "form", ["semicolon", "bom", "crlf", "all quoted", "no last line end", "xlsx", "parquet text", "parquet typed"]
+)
+def test_the_same_table_in_any_form_gives_the_same_checked_rows(tmp_path: Path, form: str) -> None:
+    plain = sources.read(company(tmp_path / "plain"))
+    data = company(tmp_path / "other [1]*")
+    (data / "ledger.csv").unlink()
+    rows = records(LEDGER)
+    if form == "semicolon":
+        (data / "ledger.csv").write_text(as_semicolons(LEDGER), encoding="utf-8")
+    elif form == "bom":
+        (data / "ledger.csv").write_text(LEDGER, encoding="utf-8-sig")
+    elif form == "crlf":
+        (data / "ledger.csv").write_bytes(LEDGER.replace("\n", "\r\n").encode())
+    elif form == "no last line end":
+        (data / "ledger.csv").write_bytes(LEDGER.rstrip("\n").encode())
+    elif form == "all quoted":
+        (data / "ledger.csv").write_text("\n".join(",".join(f'"{c}"' for c in r) for r in rows), encoding="utf-8")
+    elif form == "xlsx":
+        sheet = [
+            rows[0],
+            *(
+                [float(c) if n == "amount" else int(c) if n == "line" else c for n, c in zip(rows[0], r, strict=True)]
+                for r in rows[1:]
+            ),
+        ]
+        write_xlsx(data / "workbook.xlsx", {"ledger": sheet})
+    else:
+        typed = (
+            "posted_on::DATE AS posted_on, amount::DECIMAL(18,2) AS amount"
+            if form == "parquet typed"
+            else "posted_on, amount"
+        )
+        duckdb.sql(
+            f"COPY (SELECT * EXCLUDE (posted_on, amount), {typed} "
+            f"FROM read_csv('{tmp_path}/plain/ledger.csv', all_varchar=true)) "
+            f"TO '{data}/ledger.parquet' (FORMAT parquet)"
+        )
+    other = sources.read(data)
+    assert found(other) == found(plain) == []
+    assert_frame_equal(other.actuals("2026-12"), plain.actuals("2026-12"))
+    assert plain.actuals("2026-12")["amount_cents"].tolist() == [1000_00, 400_10, -5]
+
+
+def test_codes_stay_text(tmp_path: Path) -> None:
+    data = folder(tmp_path)
+    write_xlsx(
+        data / "workbook.xlsx",
+        {"sites": [["site", "name"], ["0355100000", "North"], [4711, "South"], ["1.10", "East"]]},
+    )
+    inputs = sources.read(data)
+    assert inputs.tables["sites"]["site"].tolist() == ["0355100000", "4711", "1.10"]
+    folder(tmp_path / "csv", sites="site,name\n0355100000,North\n007,South\n")
+    assert sources.read(tmp_path / "csv").tables["sites"]["site"].tolist() == ["0355100000", "007"]
+
+
+def test_every_checked_column_is_there_in_its_dtype(tmp_path: Path) -> None:
+    tables = sources.read(company(tmp_path, sites="site,name\nNorth,N\nSouth,S\n")).tables
+    for name, frame in tables.items():
+        expected = {column.typed_name: dtype(column) for column in TABLES[name].columns}
+        assert {str(n): str(t) for n, t in frame.dtypes.items()} == expected
+
+
+def test_row_numbers_are_lines_of_the_file_despite_quoted_newlines_and_blank_lines(tmp_path: Path) -> None:
+    ledger = (
+        "document,line,posted_on,period,cost_centre,account,amount,text\n"
+        'D1,1,2026-05-31,2026-05,0100,4000,1.00,"two\nlines"\n'
+        "\n"
+        "D1,2,2026-05-31,2026-05,0100,4000,bad,\n"  # line 5
+        ",,,,,,,\n"
+        "D1,3,2026-05-31,2026-05,0100,4000,9.999,\n"  # line 7
+    )
+    for text in (ledger, ledger.replace("\n", "\r\n"), "\ufeff" + ledger):
+        inputs = sources.read(company(tmp_path, ledger=text))
+        assert found(inputs) == [
+            ("unparsable", "ledger", 5, "amount", "bad"),
+            ("too_many_decimals", "ledger", 7, "amount", "9.999"),
+        ]
+        assert file_counts(inputs, "ledger") == (3, 1, 2)
+
+
+def test_row_numbers_of_parquet_and_sheets_count_records_after_the_header(tmp_path: Path) -> None:
+    write_xlsx(folder(tmp_path / "x") / "workbook.xlsx", {"sites": [["site", "name"], ["N", "North"], ["S", ""]]})
+    duckdb.sql(
+        "COPY (SELECT * FROM (VALUES ('N', 'North'), ('S', NULL)) t(site, name)) "
+        f"TO '{folder(tmp_path / 'p')}/sites.parquet'"
+    )
+    for data in ("x", "p"):
+        assert found(sources.read(tmp_path / data)) == [("missing_value", "sites", 3, "name", "")]
+
+
+def test_a_column_may_go_by_another_name(tmp_path: Path) -> None:
+    data = company(tmp_path, ledger=LEDGER.replace("amount", "Net amount"))
+    (data / "workbook.toml").write_text('[columns.ledger]\namount = "Net amount"\n', encoding="utf-8")
+    inputs = sources.read(data)
+    assert found(inputs) == []
+    assert inputs.actuals("2026-05")["amount_cents"].tolist() == [1000_00, 400_10]
+
+
+def test_debit_credit_ledgers_get_the_natural_sign(tmp_path: Path) -> None:
+    data = company(tmp_path, ledger=LEDGER.replace("1000.00", "-1000.00"))
+    (data / "workbook.toml").write_text('[ledger]\nsign = "debit_credit"\n', encoding="utf-8")
+    assert sources.read(data).actuals("2026-05")["amount_cents"].tolist() == [1000_00, 400_10]
+
+
+# -- files that cannot be read --------------------------------------------------------------------
+
+
+def test_no_folder_and_an_empty_folder_are_refused_with_a_next_step(tmp_path: Path) -> None:
+    with pytest.raises(sources.DataError, match="There is no data folder"):
+        sources.read(tmp_path / "absent")
+    with pytest.raises(ValueError, match=r"holds no table.*ledger\.csv"):
+        sources.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "row"),
+    [
+        pytest.param("sites.csv", "site,name\nN,Nürnberg\n".encode("latin-1"), 2, id="not UTF-8"),
+        pytest.param("sites.csv", "site,name\nN,N\n".encode("utf-16"), 1, id="UTF-16"),
+        pytest.param("sites.csv", b"", 1, id="empty"),
+        pytest.param("sites.csv", b'site,name\nN,North\nS,"South\n', 3, id="a quote that never ends"),
+        pytest.param("sites.csv", b"site,site,name\nN,N,North\n", 1, id="a column twice"),
+        pytest.param("sites.parquet", b"PAR1 and no more", 0, id="broken Parquet"),
+        pytest.param("workbook.xlsx", b"no workbook", 0, id="no workbook"),
+    ],
+)
+def test_an_unreadable_file_is_an_error_and_the_others_are_still_read(
+    tmp_path: Path, name: str, content: bytes, row: int
+) -> None:
+    data = company(tmp_path)
+    (data / name).write_bytes(content)
+    inputs = sources.read(data)
+    assert inputs.faults[["severity", "file", "row", "rule"]].values.tolist() == [["error", name, row, "unreadable"]]
+    assert inputs.has("ledger")
+    assert not inputs.has("sites")
+
+
+def test_two_sources_of_one_table_are_an_error_that_names_both(tmp_path: Path) -> None:
+    data = company(tmp_path)
+    duckdb.sql(f"COPY (SELECT 1 AS document) TO '{data}/ledger.parquet'")
+    inputs = sources.read(data)
+    assert inputs.faults["file"].tolist() == ["ledger.csv, ledger.parquet"]
+    assert severities(inputs) == {"unreadable": "error"}
+    assert not inputs.has("ledger")
+
+
+def test_unknown_tables_and_columns_and_missing_columns_name_the_nearest(tmp_path: Path) -> None:
+    data = company(tmp_path, budgt="a\n1\n", ledger=LEDGER.replace("amount", "amounts"))
+    inputs = sources.read(data)
+    assert found(inputs) == [
+        ("unknown_table", "budgt", 0, "", "budgt"),
+        ("missing_column", "ledger", 1, "amount", "amount"),
+        ("unknown_column", "ledger", 1, "amounts", "amounts"),
+    ]
+    assert set(inputs.faults["severity"]) == {"error"}
+    remedies = inputs.faults["remedy"].tolist()
+    assert "'budget'" in remedies[0]
+    assert '[columns.ledger] amount = "amounts"' in remedies[1]
+    assert not inputs.has("ledger")
+
+
+def test_a_row_with_too_many_or_too_few_cells_is_left_out_whole(tmp_path: Path) -> None:
+    inputs = sources.read(folder(tmp_path, sites="site,name\nN,North\nS,South,East\nW\nE,East\n"))
+    assert found(inputs) == [
+        ("unparsable", "sites", 3, "", "S,South,East"),
+        ("unparsable", "sites", 4, "", "W"),
+    ]
+    assert file_counts(inputs, "sites") == (4, 2, 2)
+    assert inputs.quarantine["row"].tolist() == [3, 4]
+
+
+# -- cells ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "rule"),
+    [
+        pytest.param("amount", "1,234.50", "unparsable", id="thousands separators are not accepted"),
+        pytest.param("amount", "12.345", "too_many_decimals", id="more decimals than the currency has"),
+        pytest.param("amount", "1e3", "unparsable", id="money in scientific notation"),
+        pytest.param("amount", "99999999999999999999.00", "unparsable", id="money beyond int64"),
+        pytest.param("amount", "", "missing_value", id="missing is not zero"),
+        pytest.param("posted_on", "31.05.2026", "unparsable", id="dates are ISO"),
+        pytest.param("posted_on", "2026-02-30", "unparsable", id="a day that is none"),
+        pytest.param("posted_on", "0206-05-31", "out_of_range", id="a year that is none of ours"),
+        pytest.param("period", "2026-13", "unparsable", id="a month that is none"),
+        pytest.param("period", "2026-05-01", "unparsable", id="a day is no month"),
+        pytest.param("document", "", "missing_value", id="a key that is blank"),
+    ],
+)
+def test_a_bad_ledger_cell_is_named_and_its_row_left_out(tmp_path: Path, column: str, cell: str, rule: str) -> None:
+    rows = [dict(zip(records(LEDGER)[0], row, strict=True)) for row in records(LEDGER)[1:]]
+    rows[1][column] = cell
+    text = "\n".join(
+        ",".join(f'"{c}"' if c else "" for c in row) for row in [list(rows[0]), *(list(r.values()) for r in rows)]
+    )
+    inputs = sources.read(company(tmp_path, ledger=text))
+    assert found(inputs) == [(rule, "ledger", 3, column, cell)]
+    assert severities(inputs) == {rule: "quarantined"}
+    assert inputs.faults["remedy"].str.len().min() > 20
+    assert json.loads(inputs.quarantine["content"][0])["text"] == "wages"
+    assert file_counts(inputs, "ledger") == (3, 2, 1)
+
+
+def test_each_bad_cell_of_a_row_gets_its_own_fault(tmp_path: Path) -> None:
+    ledger = LEDGER.replace("2026-05-31,2026-05,0100,6000,400.10", "31.5.2026,2026-05,0100,6000,x")
+    inputs = sources.read(company(tmp_path, ledger=ledger))
+    assert sorted(inputs.faults["column"]) == ["amount", "posted_on"]
+    assert len(inputs.quarantine) == 1
+
+
+def test_small_tables_are_held_to_choices_ranges_and_blanks(tmp_path: Path) -> None:
+    shrinkage = "site,service,category,share\nN,Calls,leave,0.1\nN,Calls,sick,1.2\nN,Calls,,0.1\nN,Calls,idle,a lot\n"
+    hours = "site,service,weekday,opens,closes\nN,Calls,Monday,08:00,24:00\n"
+    hours += "N,Calls,Mon,08:00,18:00\nN,Calls,Tuesday,8am,18:00\n"
+    rates = "currency,period,kind,rate\nUSD,2026-05,average,0.91\nUSD,2026-06,average,-1\n"
+    inputs = sources.read(folder(tmp_path, shrinkage=shrinkage, opening_hours=hours, fx_rates=rates))
+    assert found(inputs) == [
+        ("out_of_range", "fx_rates", 3, "rate", "-1"),
+        ("not_a_choice", "opening_hours", 3, "weekday", "Mon"),
+        ("unparsable", "opening_hours", 4, "opens", "8am"),
+        ("out_of_range", "shrinkage", 3, "share", "1.2"),
+        ("missing_value", "shrinkage", 4, "category", ""),
+        ("unparsable", "shrinkage", 5, "share", "a lot"),
+    ]
+    assert inputs.tables["fx_rates"]["rate"].tolist() == [Decimal("0.91")]
+    assert inputs.tables["opening_hours"]["closes"].tolist() == ["24:00"]
+
+
+def test_a_comma_is_a_decimal_mark_in_semicolon_files_only(tmp_path: Path) -> None:
+    text = as_semicolons(LEDGER).replace("1000,00", "1.000,00")
+    inputs = sources.read(company(tmp_path, ledger=text))
+    assert found(inputs) == [("unparsable", "ledger", 2, "amount", "1.000,00")]
+    assert inputs.actuals("2026-05")["amount_cents"].tolist() == [400_10]
+
+
+amounts = st.decimals(min_value=Decimal(-10) ** 15, max_value=Decimal(10) ** 15, places=2)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(amounts, min_size=1, max_size=40), st.sampled_from(["{:f}", "{:+f}", "{:f}0"]))
+def test_money_is_read_exactly(tmp_path: Path, values: list[Decimal], shape: str) -> None:
+    texts = [shape.format(value) for value in values]
+    lines = [f"D,{k},2026-05-31,2026-05,0100,6000,{text}" for k, text in enumerate(texts)]
+    ledger = "document,line,posted_on,period,cost_centre,account,amount\n" + "\n".join(lines)
+    inputs = sources.read(company(tmp_path, ledger=ledger))
+    assert found(inputs) == []
+    assert inputs.actuals("2026-05")["amount_cents"].tolist() == [sum(map(to_cents, texts))]
+
+
+cell_texts = st.sampled_from(["1.00", "2.50", "x", "", "1.005", "-3"])
+ledger_rows = st.lists(
+    st.tuples(st.sampled_from(["A", "B", "1.2e+10", "12000000000"]), st.sampled_from("123"),
+              st.sampled_from(["2026-05", "2026-01", "bad"]),
+              st.sampled_from(["0100", "0200", "0900", ""]), st.sampled_from(["4000", "6000", "7000", ""]), cell_texts),
+    max_size=30,
+)  # fmt: skip
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ledger_rows)
+def test_no_row_is_lost(tmp_path: Path, rows: list[tuple[str, ...]]) -> None:
+    lines = [f"{d},{n},2026-05-31,{p},{c},{a},{m}" for d, n, p, c, a, m in rows]
+    inputs = sources.read(
+        company(tmp_path, ledger="document,line,posted_on,period,cost_centre,account,amount\n" + "\n".join(lines))
+    )
+    read, accepted, left = file_counts(inputs, "ledger")
+    assert read == len(rows) == accepted + left
+    assert accepted == inputs.actuals("2026-12")["lines"].sum()
+    assert sorted(inputs.quarantine["row"]) == sorted(set(inputs.faults["row"]))
+    assert left == len(inputs.quarantine)
+    assert inputs.quarantine["row"].is_unique
+
+
+# -- rows -----------------------------------------------------------------------------------------
+
+
+def test_a_repeat_names_the_later_row_and_a_contradiction_is_an_error(tmp_path: Path) -> None:
+    first = LEDGER.splitlines()[1]
+    ledger = (
+        LEDGER + first + "\n" + first.replace("1000.00", "1000.01") + "\n" + first.replace("1000.00", "+1000.0") + "\n"
+    )
+    inputs = sources.read(company(tmp_path, ledger=ledger))
+    assert found(inputs) == [
+        ("conflicting_key", "ledger", 6, "document,line", "D1,1"),
+        ("repeat", "ledger", 5, "document,line", "D1,1"),
+        ("repeat", "ledger", 7, "document,line", "D1,1"),
+    ]
+    assert severities(inputs) == {"repeat": "quarantined", "conflicting_key": "error"}
+    assert inputs.actuals("2026-05")["amount_cents"].tolist() == [1000_00, 400_10]
+
+
+def test_repeats_and_contradictions_are_found_in_small_tables(tmp_path: Path) -> None:
+    inputs = sources.read(
+        company(tmp_path, accounts=ACCOUNTS + "4000,Sales,revenue,Sales,variable\n6000,Wages,cost,Other,fixed\n")
+    )
+    assert found(inputs) == [
+        ("conflicting_key", "accounts", 5, "account", "6000"),
+        ("repeat", "accounts", 4, "account", "4000"),
+    ]
+    assert inputs.tables["accounts"]["pl_line"].tolist() == ["Sales", "Staff"]
+
+
+def test_orphans_are_named_by_cell_and_say_when_a_cost_centre_is_not_valid(tmp_path: Path) -> None:
+    more = "D3,1,2026-07-31,2026-07,0200,6000,1.00,\nD3,2,2026-07-31,2026-07,0900,9999,1.00,\n"
+    inputs = sources.read(company(tmp_path, ledger=LEDGER + more))
+    assert found(inputs) == [
+        ("orphan", "ledger", 5, "cost_centre", "0200"),
+        ("orphan", "ledger", 6, "account", "9999"),
+        ("orphan", "ledger", 6, "cost_centre", "0900"),
+    ]
+    assert "not valid in 2026-07" in inputs.faults["remedy"][0]
+    assert set(inputs.faults["severity"]) == {"quarantined"}
+    assert len(inputs.quarantine) == 2
+
+
+def test_a_blank_code_is_a_key_of_its_own_and_no_orphan(tmp_path: Path) -> None:
+    more = "D3,1,2026-06-30,2026-06,,6000,1.00,\nD3,2,2026-06-30,2026-06,(none),,2.00,\n"
+    accounts = ACCOUNTS + ",Not given,cost,Other,fixed\n"
+    inputs = sources.read(company(tmp_path, ledger=LEDGER + more, accounts=accounts))
+    assert found(inputs) == []
+    june = inputs.actuals("2026-06").query("period == '2026-06'")
+    assert june[["cost_centre", "account"]].values.tolist() == [
+        ["(none)", "(unassigned)"],
+        ["(unassigned)", "6000"],
+        ["0200", "6000"],
+    ]
+    assert inputs.entities() == ["North", "South", "(all)"]
+
+
+def test_a_blank_account_without_a_row_in_accounts_has_no_type(tmp_path: Path) -> None:
+    inputs = sources.read(company(tmp_path, ledger=LEDGER + "D3,1,2026-06-30,2026-06,0100,,1.00,\n"))
+    assert found(inputs) == [("orphan", "ledger", 5, "account", "")]
+    assert "type" in inputs.faults["remedy"][0]
+
+
+@pytest.mark.parametrize(
+    ("period", "accepted"),
+    [("2026-07", False), ("2026-06", True), ("2026-05", True), ("2026-04", True), ("2026-03", False)],
+)
+def test_a_posting_may_belong_to_its_month_or_the_two_before(tmp_path: Path, period: str, accepted: bool) -> None:
+    inputs = sources.read(company(tmp_path, ledger=LEDGER + f"D3,1,2026-06-15,{period},0100,6000,1.00,\n"))
+    assert found(inputs) == ([] if accepted else [("wrong_period", "ledger", 5, "period", period)])
+
+
+def test_overlapping_validity_is_an_error_at_the_later_row(tmp_path: Path) -> None:
+    inputs = sources.read(company(tmp_path, cost_centres=COST_CENTRES + "0200,2026-06-30,Office,Support,North,\n"))
+    assert found(inputs) == [("overlapping_validity", "cost_centres", 4, "valid_from", "2026-06-30")]
+    assert severities(inputs) == {"overlapping_validity": "error"}
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "same"),
+    [
+        ("2.3576e+10", "23576000000", True),
+        ("2.3576E+10", "23576000000", True),
+        ("2.36E+10", "23576000000", True),
+        ("2.3577E+10", "23576000000", False),
+        ("2.3576e+10", "2357600000", False),
+        ("4000.0", "4000", True),
+        ("1.10", "1.1", False),
+        ("2.3576e+10-T", "23576000000-T", True),
+        ("2.3576e+10-T", "23576000000-C", False),
+        ("12E3", "12000", False),
+    ],
+)
+def test_a_mangled_spelling_is_what_a_spreadsheet_makes_of_a_code(text: str, code: str, same: bool) -> None:
+    assert is_mangled_spelling(text, code) is same
+
+
+def test_a_mangled_code_is_left_out_whether_its_row_stands_there_intact_or_not(tmp_path: Path) -> None:
+    centres = COST_CENTRES + "23576000000,2025-01-01,Plant,Operations,North,\n"
+    more = (
+        "D3,1,2026-06-30,2026-06,23576000000,6000,1.00,\n"
+        "D3,1,2026-06-30,2026-06,2.3576e+10,6000,1.00,\n"  # the row above once more
+        "D4,1,2026-06-30,2026-06,2.36E+10,6000,2.00,\n"
+    )
+    inputs = sources.read(company(tmp_path, ledger=LEDGER + more, cost_centres=centres))
+    assert found(inputs) == [
+        ("mangled_code", "ledger", 6, "cost_centre", "2.3576e+10"),
+        ("mangled_code", "ledger", 7, "cost_centre", "2.36E+10"),
+    ]
+    assert set(inputs.faults["severity"]) == {"quarantined"}
+    assert "row 5" in inputs.faults["remedy"][0]
+
+
+# -- control totals -------------------------------------------------------------------------------
+
+TOTALS = """period,site,type,amount,lines
+2026-05,North,revenue,1000.00,1
+2026-05,North,cost,400.10,1
+2026-06,South,cost,-0.05,1
+2026-06,,,-0.05,
+"""
+
+
+def test_control_totals_agree_to_the_cent(tmp_path: Path) -> None:
+    inputs = sources.read(company(tmp_path, control_totals=TOTALS))
+    assert found(inputs) == []
+    assert inputs.control["agrees"].all()
+    assert inputs.control[["site", "type"]].values.tolist() == [
+        ["North", "cost"],
+        ["North", "revenue"],
+        ["(all)", "(all)"],
+        ["South", "cost"],
+    ]
+
+
+def test_a_missed_total_names_period_site_type_and_the_difference(tmp_path: Path) -> None:
+    inputs = sources.read(company(tmp_path, ledger=LEDGER.replace("400.10", "400.09"), control_totals=TOTALS))
+    assert found(inputs) == [("control_total", "control_totals", 3, "amount", "400.10")]
+    assert severities(inputs) == {"control_total": "error"}
+    for word in ("2026-05", "North", "cost", "0.01"):
+        assert word in inputs.faults["remedy"][0]
+
+
+def test_a_total_that_counts_other_lines_is_missed(tmp_path: Path) -> None:
+    inputs = sources.read(company(tmp_path, control_totals=TOTALS.replace("1000.00,1", "1000.00,2")))
+    assert found(inputs) == [("control_total", "control_totals", 2, "lines", "2")]
+
+
+def test_repeats_are_counted_out_of_the_total_and_orphans_and_wrong_periods_in(tmp_path: Path) -> None:
+    more = (
+        "D1,2,2026-05-31,2026-05,0100,6000,400.10,wages\n"  # a repeat
+        "D5,1,2026-05-31,2026-05,0999,6000,7.00,\n"  # an unknown cost centre: its site is not known
+        "D6,1,2026-05-31,2026-05,0100,4999,9.00,\n"  # an unknown account: its type is not known
+        "D7,1,2026-05-31,2026-01,0100,6000,11.00,\n"  # a wrong period, which the source counts in May
+    )
+    totals = TOTALS.replace("1000.00,1", "1009.00,2").replace("400.10,1", "418.10,3")
+    inputs = sources.read(company(tmp_path, ledger=LEDGER + more, control_totals=totals))
+    assert Counter(inputs.faults["rule"]) == {"repeat": 1, "orphan": 2, "wrong_period": 1}
+    assert inputs.control["agrees"].all()
+    assert inputs.control["quarantined_cents"].tolist() == [18_00, 9_00, 0, 0]
+
+
+def test_a_wrong_period_counted_where_it_says_agrees_as_well(tmp_path: Path) -> None:
+    more = "D7,1,2026-05-31,2026-01,0100,6000,11.00,\n"
+    inputs = sources.read(
+        company(tmp_path, ledger=LEDGER + more, control_totals=TOTALS + "2026-01,North,cost,11.00,1\n")
+    )
+    assert inputs.faults["rule"].tolist() == ["wrong_period"]
+    assert inputs.control["agrees"].all()
+
+
+def test_an_unreadable_amount_makes_its_total_unknown_not_missed(tmp_path: Path) -> None:
+    inputs = sources.read(company(tmp_path, ledger=LEDGER.replace("400.10", "about 400"), control_totals=TOTALS))
+    assert inputs.faults["rule"].tolist() == ["unparsable"]
+    unknown = inputs.control.query("not known")
+    assert unknown[["period", "site", "type", "agrees"]].values.tolist() == [["2026-05", "North", "cost", False]]
+
+
+# -- demand ---------------------------------------------------------------------------------------
+
+
+def demand(path: Path, rows: list[str], zone: str = "Europe/Dublin", **tables: str) -> sources.Inputs:
+    data = folder(path, demand="ds,site,service,volume\n" + "\n".join(rows) + "\n", **tables)
+    (data / "workbook.toml").write_text(f'[organisation]\ntime_zone = "{zone}"\n', encoding="utf-8")
+    return sources.read(data)
+
+
+def hours(first: str, count: int, minutes: int = 60) -> list[str]:
+    start = dt.datetime.fromisoformat(first)
+    return [(start + dt.timedelta(minutes=minutes * k)).isoformat(timespec="minutes") for k in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "freq"),
+    [
+        (["2026-01", "2026-02", "2026-04"], "MS"),
+        (["2026-01-01", "2026-02-01", "2026-03-01"], "MS"),
+        (["2026-01-01", "2026-01-02", "2026-01-05"], "D"),
+        (["2026-01-05", "2026-01-12", "2026-01-19"], "W-MON"),
+        (hours("2026-01-05T00:00", 30), "h"),
+        (hours("2026-01-05T07:00", 20, 30), "30min"),
+        (hours("2026-01-05T07:00", 50, 15), "15min"),
+        (hours("2026-01-05T07:00", 50, 5), "5min"),
+    ],
+)
+def test_the_frequency_of_each_series_is_found(tmp_path: Path, stamps: list[str], freq: str) -> None:
+    inputs = demand(
+        tmp_path, [f"{stamp},N,Calls,1" for stamp in stamps], services="service,name,unit\nCalls,Calls,calls\n"
+    )
+    volumes = inputs.volumes("2026-12")
+    assert found(inputs) == []
+    assert set(volumes["freq"]) == {freq}
+    assert set(volumes["unit"]) == {"calls"}
+    assert str(volumes["ds"].dtype) == "datetime64[us]"
+    assert len(volumes) == len(stamps)
+
+
+def test_mixed_frequencies_within_a_series_are_an_error(tmp_path: Path) -> None:
+    rows = [f"{stamp},N,Calls,1" for stamp in ["2026-01-01", "2026-01-02", "2026-01-03", "2026-02"]]
+    inputs = demand(tmp_path / "a", rows)
+    assert found(inputs) == [("mixed_frequency", "demand", 5, "ds", "2026-02-01T00:00")]
+    assert severities(inputs) == {"mixed_frequency": "error"}
+    halves = hours("2026-01-05T00:00", 96, 30) + hours("2026-02-02T00:00", 24)
+    inputs = demand(tmp_path / "b", [f"{stamp},N,Calls,1" for stamp in halves])
+    assert found(inputs) == [("mixed_frequency", "demand", 98, "ds", "2026-02-02T00:00")]
+
+
+def test_an_hour_that_did_not_exist_is_dropped_when_empty_and_an_error_otherwise(tmp_path: Path) -> None:
+    rows = [f"{stamp},N,Calls,5" for stamp in hours("2026-03-29T00:00", 6)]
+    inputs = demand(tmp_path, [rows[0], rows[1].replace(",5", ",0"), *rows[2:]])
+    assert found(inputs) == [("nonexistent_hour", "demand", 3, "ds", "2026-03-29T01:00")]
+    assert severities(inputs) == {"nonexistent_hour": "quarantined"}
+    assert severities(demand(tmp_path, rows)) == {"nonexistent_hour": "error"}
+    sites = "site,name,time_zone\nN,North,Asia/Tokyo\n"  # no summer time there
+    assert found(demand(tmp_path, rows, sites=sites)) == []
+
+
+def test_times_with_an_offset_become_the_sites_own_and_a_doubled_hour_is_one_row(tmp_path: Path) -> None:
+    rows = [
+        "2026-10-25T00:00+01:00,N,Calls,1",
+        "2026-10-25T01:00+01:00,N,Calls,2",
+        "2026-10-25T01:00:00Z,N,Calls,4",
+        "2026-10-25T02:00+0000,N,Calls,8",
+    ]
+    inputs = demand(tmp_path, rows)
+    assert found(inputs) == []
+    volumes = inputs.volumes("2026-10")
+    assert volumes["ds"].dt.strftime("%H:%M").tolist() == ["00:00", "01:00", "02:00"]
+    assert volumes["y"].tolist() == [1, 6, 8]
+    assert file_counts(inputs, "demand") == (4, 4, 0)
+
+
+def test_clock_gaps_are_the_published_ones() -> None:
+    """Ireland's clocks went forward at 01:00 UTC on 29 March 2026, Chicago's at 02:00 local time on 13 March 2016."""
+    assert (dt.datetime(2026, 3, 29, 1), dt.datetime(2026, 3, 29, 2)) in list(clock_gaps("Europe/Dublin"))
+    assert (dt.datetime(2016, 3, 13, 2), dt.datetime(2016, 3, 13, 3)) in list(clock_gaps("America/Chicago"))
+
+
+def test_demand_faults_are_found_and_services_and_sites_referred_to(tmp_path: Path) -> None:
+    rows = [
+        "2026-01-01,N,Calls,1",
+        "2026-01-01,N,Calls,1",
+        "2026-01-02,N,Calls,-1",
+        "2026-01-03,X,Calls,1",
+        "2026-01-04,N,Mail,1",
+        "2026-01-05,,Calls,7",
+    ]
+    inputs = demand(tmp_path, rows, sites="site,name\nN,North\n", services="service,name,unit\nCalls,Calls,calls\n")
+    assert sorted(found(inputs), key=lambda f: f[2]) == [
+        ("repeat", "demand", 3, "ds,site,service", "2026-01-01,N,Calls"),
+        ("out_of_range", "demand", 4, "volume", "-1"),
+        ("orphan", "demand", 5, "site", "X"),
+        ("orphan", "demand", 6, "service", "Mail"),
+    ]
+    assert inputs.volumes("2026-01", "(unassigned)")["y"].tolist() == [7]
+
+
+def test_nothing_after_the_period_is_seen(tmp_path: Path) -> None:
+    data = company(
+        tmp_path,
+        demand="ds,site,service,volume\n2026-05-31,North,Calls,1\n2026-06-01,North,Calls,2\n2026-05,South,Units,3\n2026-06,South,Units,4\n",
+    )
+    inputs = sources.read(data)
+    assert inputs.volumes("2026-05")["y"].tolist() == [1, 3]
+    assert inputs.volumes("2026-05", "South")["y"].tolist() == [3]
+    assert set(inputs.actuals("2026-05")["period"]) == {"2026-05"}
+    assert inputs.periods_with("ledger") == inputs.periods_with("demand") == ["2026-05", "2026-06"]
+    with pytest.raises(LookupError, match="nearest is 'South'"):
+        inputs.volumes("2026-05", "Suoth")
+
+
+def test_a_table_that_is_not_there_is_said(tmp_path: Path) -> None:
+    inputs = sources.read(folder(tmp_path, accounts=ACCOUNTS))
+    assert inputs.periods_with("ledger") == []
+    with pytest.raises(sources.DataError, match="There is no ledger"):
+        inputs.actuals("2026-05")
+
+
+# -- saving ---------------------------------------------------------------------------------------
+
+
+def test_saved_inputs_come_back_the_same_without_a_new_check(tmp_path: Path) -> None:
+    rates = "currency,period,kind,rate\nUSD,2026-05,average,0.910\n"
+    risks = "id,entity,kind,text,amount,likelihood,owner,due_on,state\n1,(all),risk,Rent,,0.5,A,2026-12-31,open\n"
+    data = company(
+        tmp_path / "data", ledger=LEDGER + LEDGER.splitlines()[1] + "\n", control_totals=TOTALS,
+        fx_rates=rates, risks=risks,
+        demand="ds,site,service,volume\n2026-05-31,North,Calls,1\n",
+    )  # fmt: skip
+    (data / "workbook.toml").write_text(
+        '[organisation]\nname = "Größe"\n[fiscal_year]\nstart_month = 7\n', encoding="utf-8"
+    )
+    before = sources.read(data)
+    before.save(tmp_path / "run" / "inputs")
+    after = sources.read(data, tmp_path / "run")
+    assert after.settings == before.settings
+    assert set(after.tables) == set(before.tables)
+    for name, frame in before.tables.items():
+        assert_frame_equal(after.tables[name], frame)
+    for name in ("faults", "quarantine", "control", "files"):
+        assert_frame_equal(getattr(after, name), getattr(before, name))
+    assert_frame_equal(after.actuals("2026-06"), before.actuals("2026-06"))
+    assert_frame_equal(after.volumes("2026-06"), before.volumes("2026-06"))
+    assert after.entities() == before.entities()
+    after.save(tmp_path / "run" / "inputs")  # onto itself
+    with pytest.raises(sources.DataError, match="holds no saved inputs"):
+        sources.load(tmp_path)
+
+
+def test_reading_leaves_the_data_folder_untouched(tmp_path: Path) -> None:
+    data = company(tmp_path)
+    before = {p.name: p.read_bytes() for p in data.iterdir()}
+    sources.read(data)
+    assert {p.name: p.read_bytes() for p in data.iterdir()} == before
+
+
+# -- real data ------------------------------------------------------------------------------------
+
+
+@needs_real
+def test_the_municipal_ledger_meets_its_324_control_totals() -> None:
+    inputs = sources.read(REAL / "municipal")
+    assert found(inputs) == []
+    assert len(inputs.control) == 324
+    assert inputs.control["agrees"].all()
+    assert inputs.entities() == ["Kryvyi Rih", "Lutsk", "Ternopil", "(all)"]
+
+
+@needs_real
+def test_a_municipal_ledger_short_of_one_line_names_period_site_and_type(tmp_path: Path) -> None:
+    for file in (REAL / "municipal").iterdir():
+        text = file.read_text(encoding="utf-8")
+        if file.name == "ledger.csv":
+            lines = text.splitlines(keepends=True)
+            gone = lines.pop(9_000).split(",")
+            text = "".join(lines)
+        (tmp_path / file.name).write_text(text, encoding="utf-8")
+    inputs = sources.read(tmp_path)
+    assert inputs.faults["rule"].tolist() == ["control_total"]
+    site = {"KRY": "Kryvyi Rih", "LUT": "Lutsk", "TER": "Ternopil"}[gone[4][:3]]
+    kind = "cost" if len(gone[5]) == 4 else "revenue"
+    for word in (gone[3], site, kind):
+        assert word in inputs.faults["remedy"][0]
+
+
+@needs_real
+@pytest.mark.parametrize("numbered", [False, True], ids=["rows equal but for the code", "rows numbered through"])
+def test_the_published_slice_with_every_row_twice_is_mended(tmp_path: Path, numbered: bool) -> None:
+    def ledger(name: str) -> list[str]:
+        frame = pd.read_csv(REAL / "dirty" / name, dtype=str)
+        documents = (
+            [f"L{k}" for k in range(len(frame))] if numbered else [f"{r.period}-{r.fund}" for r in frame.itertuples()]
+        )
+        return [
+            f"{d},{r.account_code},2021-12-31,2021-12,{r.entity_code}-{r.fund},{r.account_code},"
+            f"{Decimal(r.actual_ytd_cents).scaleb(-2)}"
+            for d, r in zip(documents, frame.itertuples(), strict=True)
+        ]  # fmt: skip
+
+    head = "document,line,posted_on,period,cost_centre,account,amount\n"
+    mended = sources.read(
+        folder(tmp_path / "clean", ledger=head + "\n".join(ledger("ua_clean_cherkasy_2021_expenses.csv")))
+    )
+    inputs = sources.read(
+        folder(tmp_path / "dirty", ledger=head + "\n".join(ledger("ua_dirty_cherkasy_2021_expenses.csv")))
+    )
+    assert Counter(inputs.faults["rule"]) == Counter(mangled_code=872)
+    assert inputs.faults["value"].str.startswith("2.3576e+10").all()
+    assert mended.faults.empty
+    assert_frame_equal(inputs.actuals("2021-12"), mended.actuals("2021-12"))
+
+
+@needs_real
+def test_both_sides_of_a_city_budget_keep_their_totals_though_one_key_is_blank(tmp_path: Path) -> None:
+    city = pd.read_csv(REAL / "dirty" / "oakland_original_vs_adjusted_FY14-15.csv", dtype=str, keep_default_na=False)
+    city = city[city["adjusted_budget"] != ""]
+    rows = [
+        f'{r.fund_code},{k},2015-06-30,2015-06,"{r.department}","{r.account_category}",{r.adjusted_budget}'
+        for k, r in enumerate(city.itertuples())
+    ]
+    names = sorted(set(city["account_category"]) - {""})
+    accounts = [f'"{name}","{name}",revenue,Revenue,fixed' for name in names] + [",Not given,cost,Cost,fixed"]
+    departments = [
+        f'"{name}",2014-07-01,"{name}","{name}",Oakland' for name in sorted(set(city["department"]) - {"(none)"})
+    ]
+    sides = {t: sum(to_cents(a) for a in g["adjusted_budget"]) for t, g in city.groupby("account_type")}
+    inputs = sources.read(
+        folder(
+            tmp_path,
+            ledger="document,line,posted_on,period,cost_centre,account,amount\n" + "\n".join(rows),
+            accounts="account,name,type,pl_line,behaviour\n" + "\n".join(accounts),
+            cost_centres="cost_centre,valid_from,name,department,site\n" + "\n".join(departments),
+            control_totals="period,type,amount\n" + "".join(
+                f"2015-06,{kind},{Decimal(sides[side]).scaleb(-2)}\n"
+                for side, kind in (("Revenue", "revenue"), ("Expense", "cost"))
+            ),
+        )
+    )  # fmt: skip
+    assert found(inputs) == []
+    assert inputs.control["agrees"].tolist() == [True, True]
+    actuals = inputs.actuals("2015-06")
+    assert actuals.loc[actuals["cost_centre"] == "(none)", "amount_cents"].sum() == sides["Revenue"]
+    assert actuals.loc[actuals["account"] == "(unassigned)", "amount_cents"].sum() == sides["Expense"]
