@@ -1,0 +1,769 @@
+"""Rules of budget: signs, shares, materiality, phasing, versions, structure, missing months, outlook."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from opsanalytics import budget
+from opsanalytics.formats import ALL, TOTAL, UNASSIGNED
+from opsanalytics.periods import Calendar, month_range
+from opsanalytics.settings import Materiality, Settings
+
+LINE = ["period", "cost_centre", "account", "amount_cents"]
+KINDS = {"4000": "revenue", "6000": "cost", "6100": "cost", "9000": "statistical"}
+
+
+def lines(*rows: tuple[str, str, str, int]) -> pd.DataFrame:
+    """A frame of period, cost centre, account and cents."""
+    frame = pd.DataFrame(list(rows), columns=LINE)
+    return frame.astype({"period": "str", "cost_centre": "str", "account": "str", "amount_cents": "int64"})
+
+
+def budget_rows(*rows: tuple[str, str, str | None, str, str, int]) -> pd.DataFrame:
+    """A checked budget table: version, period, valid_from, cost centre, account, cents."""
+    frame = pd.DataFrame(
+        list(rows), columns=["version", "period", "valid_from", "cost_centre", "account", "amount_cents"]
+    )
+    return frame.astype(dict.fromkeys(frame.columns[:-1], "str") | {"amount_cents": "int64"})
+
+
+def chart(kinds: Mapping[str, str] = KINDS) -> pd.DataFrame:
+    """A chart of accounts whose P&L line is the type with a capital."""
+    names = {"account": list(kinds), "name": [f"Account {a}" for a in kinds], "type": list(kinds.values())}
+    return pd.DataFrame({**names, "pl_line": [kind.title() for kind in kinds.values()]}, dtype="str")
+
+
+def centres(*rows: tuple[str, str, str, str | None], valid_to: Sequence[str | None] = ()) -> pd.DataFrame:
+    """A checked table of cost centres: code, valid from, department, site."""
+    frame = pd.DataFrame(list(rows), columns=["cost_centre", "valid_from", "department", "site"])
+    frame["valid_from"] = pd.to_datetime(frame["valid_from"]).astype("datetime64[us]")
+    ends = pd.Series([pd.NaT if end is None else pd.Timestamp(end) for end in valid_to or [None] * len(rows)])
+    frame["valid_to"] = ends.astype("datetime64[us]")
+    frame["name"] = "Centre " + frame["cost_centre"]
+    return frame.astype({"cost_centre": "str", "department": "str", "site": "str"})
+
+
+CENTRES = centres(("C1", "2020-01-01", "Ops", "North"), ("C2", "2020-01-01", "Ops", "South"))
+#: Properties on a shared machine: fewer examples, no deadline for one of them.
+UNHURRIED = settings(deadline=None, max_examples=20)
+SETTINGS = Settings(materiality=Materiality(10_00, 0.10, "and"))
+
+
+def analysed(
+    actuals: pd.DataFrame,
+    plan: pd.DataFrame | None = None,
+    *,
+    period: str,
+    entity: str = ALL,
+    settings: Settings = SETTINGS,
+    cost_centres: pd.DataFrame = CENTRES,
+) -> budget.BudgetVariance:
+    tables = {"accounts": chart(), "cost_centres": cost_centres}
+    if plan is not None:
+        tables["budget"] = plan
+    return budget.budget_variance(actuals, tables, settings, period=period, entity=entity)
+
+
+def totals(found: budget.BudgetVariance, horizon: str, scenario: str) -> dict[str, int]:
+    rows = found.amounts[found.amounts["dimension"] == TOTAL]
+    rows = rows[(rows["horizon"] == horizon) & (rows["scenario"] == scenario)]
+    return dict(zip(rows["measure"], rows["cents"].tolist(), strict=True))
+
+
+def one(frame: pd.DataFrame, **keys: str) -> pd.Series:
+    for column, value in keys.items():
+        frame = frame[frame[column] == value]
+    assert len(frame) == 1, frame
+    return frame.iloc[0]
+
+
+# Variance and effect
+
+
+@pytest.mark.parametrize(
+    ("kind", "reference", "actual", "effect", "share"),
+    [
+        pytest.param("cost", 100_00, 120_00, -20_00, 0.2, id="overspent cost is bad news"),
+        pytest.param("revenue", 100_00, 120_00, 20_00, 0.2, id="extra revenue is good news"),
+        pytest.param("cost", 0, 5_00, -5_00, None, id="unbudgeted cost counts and has no share"),
+        pytest.param("revenue", 1000_00, -200_00, -1200_00, -1.2, id="a refund is not turned into a cost"),
+        pytest.param("result", -80_00, -50_00, 30_00, None, id="a smaller loss is good news without a share"),
+        pytest.param("statistical", 100_00, 120_00, 0, 0.2, id="a statistical account has no effect"),
+    ],
+)
+def test_effect_says_good_or_bad_news(kind: str, reference: int, actual: int, effect: int, share: float | None) -> None:
+    sides = (lines(("2026-01", "C1", "a", cents)) for cents in (actual, reference))
+    found = budget.variance(*sides, chart({"a": kind}), by=["account"], horizon=["2026-01"]).iloc[0]
+    assert found["variance_cents"] == actual - reference
+    assert found["effect_cents"] == effect
+    assert pd.isna(found["share"]) if share is None else found["share"] == pytest.approx(share)
+
+
+def test_what_only_one_side_holds_is_shown_and_counted() -> None:
+    actual = lines(("2026-01", "C1", "6000", 500), ("2026-01", "C1", "4000", 70))
+    plan = lines(("2026-01", "C1", "6000", 480), ("2026-01", "C1", "6100", 90))
+    found = budget.variance(actual, plan, chart(), by=["account"], horizon=["2026-01"]).set_index("account")
+    assert found["found_in"].to_dict() == {"4000": "actual", "6000": "both", "6100": "reference"}
+    assert found["variance_cents"].to_dict() == {"4000": 70, "6000": 20, "6100": -90}
+
+
+def test_revenue_and_cost_of_one_department_are_never_one_amount() -> None:
+    actual = lines(("2026-01", "C1", "4000", 500), ("2026-01", "C1", "6000", 70))
+    found = budget.variance(actual, actual.iloc[:0], chart(), by=[], horizon=["2026-01"])
+    assert found.set_index("type")["actual_cents"].to_dict() == {"cost": 70, "revenue": 500}
+
+
+def test_amounts_beyond_the_precision_of_floats_stay_exact() -> None:
+    large = 2**53 + 1
+    actual = lines(("2026-01", "C1", "4000", large))
+    plan = lines(("2026-01", "C1", "6000", large))
+    found = budget.variance(actual, plan, chart(), by=["account"], horizon=["2026-01"])
+    assert found["variance_cents"].tolist() == [large, -large]
+
+
+@pytest.mark.parametrize(
+    ("change", "share", "mode", "material"),
+    [
+        pytest.param(10_00, 0.10, "and", True, id="both limits reached"),
+        pytest.param(10_00, 0.09, "and", False, id="and: the share is too small"),
+        pytest.param(9_99, 0.50, "and", False, id="and: the amount is too small"),
+        pytest.param(-9_99, -0.50, "or", True, id="or: the share is enough, either way"),
+        pytest.param(10_00, 0.01, "or", True, id="or: the amount is enough"),
+        pytest.param(10_00, np.nan, "and", True, id="without a share the amount alone decides"),
+        pytest.param(9_99, np.nan, "or", False, id="without a share a small amount is small"),
+    ],
+)
+def test_materiality_by_amount_and_share(change: int, share: float, mode: str, material: bool) -> None:
+    limits = Materiality(10_00, 0.10, mode)
+    assert budget.is_material(pd.Series([change]), pd.Series([share]), limits).tolist() == [material]
+
+
+def test_no_variance_is_never_material_whatever_the_limits() -> None:
+    assert not budget.is_material(pd.Series([0]), pd.Series([0.0]), Materiality(0, 0.0, "or")).any()
+
+
+def test_variance_given_a_missing_month_is_incomplete_with_like_for_like() -> None:
+    plan = lines(*((f"2026-0{m}", "C1", "6000", 100) for m in (1, 2, 3)))
+    actual = lines(("2026-01", "C1", "6000", 100), ("2026-02", "C1", "6000", 110))
+    found = budget.variance(actual, plan, chart(), by=[], horizon=[f"2026-0{m}" for m in (1, 2, 3)]).iloc[0]
+    assert (found["status"], found["variance_cents"], found["like_for_like_cents"]) == ("INCOMPLETE", -90, 10)
+
+
+codes = st.sampled_from(["a", "b", None])
+leaf_rows = st.lists(
+    st.tuples(st.sampled_from(["2026-01", "2026-02"]), codes, codes, codes, st.integers(-(10**12), 10**12)),
+    max_size=30,
+)
+
+
+def leaves(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["period", "department", "cost_centre", "account", "amount_cents"])
+    return frame.astype(dict.fromkeys(frame.columns[:-1], "str") | {"amount_cents": "int64"})
+
+
+@UNHURRIED
+@given(leaf_rows, st.sets(st.sampled_from(["period", "department", "cost_centre", "account"])), st.randoms())
+def test_rollups_equal_the_sum_of_leaves_in_any_order_with_missing_codes(rows: Any, by: set[str], random: Any) -> None:
+    frame = leaves(rows)
+    before = frame.copy(deep=True)
+    found = budget.rollup(frame, sorted(by))
+    assert found["amount_cents"].sum() == sum(row[-1] for row in rows)
+    assert found["amount_cents"].dtype == "int64"
+    shuffled = random.sample(rows, len(rows))
+    pd.testing.assert_frame_equal(budget.rollup(leaves(shuffled), sorted(by)), found)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@UNHURRIED
+@given(leaf_rows, leaf_rows, st.sets(st.sampled_from(["department", "cost_centre", "account", "pl_line"])))
+def test_variances_add_up_at_any_dimension_and_leave_the_input_untouched(ours: Any, theirs: Any, by: set[str]) -> None:
+    actual, plan = leaves(ours), leaves(theirs)
+    before = actual.copy(deep=True), plan.copy(deep=True)
+    accounts = chart({"a": "revenue", "b": "cost"})
+    found = budget.variance(actual, plan, accounts, by=sorted(by), horizon=["2026-01", "2026-02"])
+    assert found["variance_cents"].sum() == sum(r[-1] for r in ours) - sum(r[-1] for r in theirs)
+    signs = {"a": 1, "b": -1, None: 0}
+    signed = [sum(signs[r[3]] * r[-1] for r in side) for side in (ours, theirs)]
+    assert found["effect_cents"].sum() == signed[0] - signed[1]
+    pd.testing.assert_frame_equal(actual, before[0])
+    pd.testing.assert_frame_equal(plan, before[1])
+
+
+# Allocation and phasing
+
+
+@pytest.mark.parametrize(
+    ("total", "weights", "parts"),
+    [
+        pytest.param(100, [1, 1, 1], [34, 33, 33], id="ties go to the earlier part"),
+        pytest.param(-100, [1, 1, 1], [-34, -33, -33], id="a credit is split like its opposite"),
+        pytest.param(100, [1, 2], [33, 67], id="the largest remainder takes the cent"),
+        pytest.param(10, [0, 3, 0], [0, 10, 0], id="no weight, no cent"),
+        pytest.param(3, [0.1, 0.2], [1, 2], id="weights are the decimals they are written as"),
+        pytest.param(0, [1, 1], [0, 0], id="nothing to split"),
+    ],
+)
+def test_cents_are_allocated_by_largest_remainder(total: int, weights: list[float], parts: list[int]) -> None:
+    assert budget.allocate_cents(total, weights) == parts
+
+
+@pytest.mark.parametrize("weights", [[], [0, 0], [1, -1]])
+def test_weights_that_split_nothing_are_refused(weights: list[int]) -> None:
+    with pytest.raises(ValueError, match="weights of zero or more"):
+        budget.allocate_cents(100, weights)
+
+
+@UNHURRIED
+@given(
+    st.lists(st.integers(-(10**15), 10**15), min_size=1, max_size=5),
+    st.lists(st.integers(0, 10**15), min_size=12, max_size=12).filter(any),
+)
+def test_allocated_parts_add_up_and_lie_within_a_cent_of_their_proportion(
+    totals: list[int], weights: list[int]
+) -> None:
+    parts = budget.allocate_rows(np.array(totals), np.array([weights] * len(totals)))
+    for total, row in zip(totals, parts.tolist(), strict=True):
+        assert sum(row) == total
+        assert all(abs(part * sum(weights) - total * w) < sum(weights) for part, w in zip(row, weights, strict=True))
+
+
+YEAR_2025 = month_range("2025-01", "2025-12")
+
+
+def phased(year: pd.DataFrame, history: pd.DataFrame, **options: Any) -> tuple[list[int], list[str]]:
+    calendar = options.pop("calendar", Calendar())
+    found = budget.phase_budget(year, history, chart(), CENTRES, calendar=calendar, **options)
+    return found.months["amount_cents"].tolist(), found.rules["rule"].tolist()
+
+
+def test_a_year_follows_the_lines_own_shape_and_an_empty_month_weighs_nothing() -> None:
+    history = lines(("2025-03", "C1", "6000", 100), ("2025-12", "C1", "6000", 300))
+    amounts, rules = phased(lines(("2026", "C1", "6000", 1000)), history)
+    assert amounts == [0, 0, 250, 0, 0, 0, 0, 0, 0, 0, 0, 750]
+    assert rules == ["prior_year"]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param([], id="no prior year"),
+        pytest.param([("2025-01", "C1", "6000", -5), ("2025-02", "C1", "6000", 50)], id="a negative month"),
+        pytest.param([("2025-01", "C1", "6000", 0)], id="a total of zero"),
+    ],
+)
+def test_without_a_shape_of_its_own_a_line_follows_its_type_at_its_site(own: list[Any]) -> None:
+    others = [("2025-02", "C1", "6100", 900), ("2025-05", "C1", "6100", 900)]
+    noise = [("2025-07", "C2", "6100", 999), ("2025-07", "C1", "4000", 999)]  # another site, another type
+    amounts, rules = phased(lines(("2026", "C1", "6000", 1000)), lines(*own, *others, *noise))
+    expected = [0, 514, 0, 0, 486] if len(own) == 2 else [0, 500, 0, 0, 500]
+    if len(own) == 2:  # its type's January is negative as well: by days
+        assert rules == ["days"]
+    else:
+        assert amounts[:5] == expected
+        assert rules == ["type_at_site"]
+
+
+def test_a_line_without_any_shape_is_spread_by_days() -> None:
+    amounts, rules = phased(lines(("2026", "C1", "6000", 365)), lines())
+    assert amounts == [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+    assert rules == ["days"]
+
+
+def test_even_phasing_and_a_fiscal_year_bears_the_year_it_ends_in() -> None:
+    year = lines(("2026", "C1", "6000", 1200))
+    found = budget.phase_budget(year, lines(), chart(), CENTRES, calendar=Calendar(7), rule="even")
+    assert found.months["period"].tolist() == month_range("2025-07", "2026-06")
+    assert set(found.months["amount_cents"]) == {100}
+
+
+def test_weeks_phase_a_year_of_weeks() -> None:
+    calendar = Calendar(7, "4-4-5", "last Saturday of June")
+    amounts, _ = phased(lines(("2026", "C1", "6000", 5_200_001)), lines(), calendar=calendar)
+    assert amounts == [400_000, 400_000, 500_001, *[400_000, 400_000, 500_000] * 3]
+
+
+def test_a_month_given_as_such_stands_beside_phased_years() -> None:
+    rows = lines(("2026", "C1", "6000", 1200), ("2026-02", "C1", "6000", 777), ("2026-03", "C2", "6000", 5))
+    found = budget.phase_budget(rows, lines(), chart(), CENTRES, calendar=Calendar(), rule="even")
+    own = found.months[found.months["cost_centre"] == "C1"]
+    assert own["amount_cents"].tolist() == [100, 777, *[100] * 10]
+    assert found.rules["rule"].tolist() == ["even", "as_given"]
+
+
+@UNHURRIED
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["C1", "C2"]), st.sampled_from(list(KINDS)), st.integers(-(10**9), 10**9)),
+        max_size=8,
+    ),
+    st.lists(st.tuples(st.sampled_from(YEAR_2025), st.sampled_from(list(KINDS)), st.integers(-50, 10**9)), max_size=20),
+    st.sampled_from(["prior_year", "days", "even"]),
+)
+def test_phased_months_add_up_to_the_year_of_each_line(plan: Any, history: Any, rule: str) -> None:
+    years = lines(*{(c, a): ("2026", c, a, cents) for c, a, cents in plan}.values())
+    past = lines(*((month, "C1", account, cents) for month, account, cents in history))
+    past = past.groupby(LINE[:3], as_index=False)["amount_cents"].sum()
+    before = years.copy(deep=True), past.copy(deep=True)
+    found = budget.phase_budget(years, past, chart(), CENTRES, calendar=Calendar(), rule=rule)
+    sums = budget.rollup(found.months, ["cost_centre", "account"])
+    expected = years.sort_values(["cost_centre", "account"])
+    assert sums["amount_cents"].tolist() == expected["amount_cents"].tolist()
+    assert len(found.rules) == len(years)
+    pd.testing.assert_frame_equal(years, before[0])
+    pd.testing.assert_frame_equal(past, before[1])
+
+
+def test_an_unknown_phasing_is_refused() -> None:
+    with pytest.raises(ValueError, match="phasing 'seasonal' is unknown"):
+        phased(lines(("2026", "C1", "6000", 1)), lines(), rule="seasonal")
+
+
+# Versions and amendments
+
+
+@pytest.mark.parametrize(
+    ("period", "version", "cents"),
+    [
+        pytest.param("2026-02", "amended", 100, id="no amendment in force yet: the original"),
+        pytest.param("2026-03", "amended", 200, id="from its month on the amendment counts"),
+        pytest.param("2026-12", "amended", 300, id="the latest amendment counts"),
+        pytest.param("2026-12", "original", 100, id="the original is never amended"),
+    ],
+)
+def test_the_row_in_force_at_the_period_counts(period: str, version: str, cents: int) -> None:
+    table = budget_rows(
+        ("amended", "2026", "2026-06", "C1", "6000", 300),
+        ("original", "2026", None, "C1", "6000", 100),
+        ("amended", "2026", "2026-03", "C1", "6000", 200),
+    )
+    found = budget.budget_in_force(table, version=version, period=period, calendar=Calendar())
+    assert found["amount_cents"].tolist() == [cents]
+
+
+def test_a_line_the_amended_version_lacks_has_the_originals() -> None:
+    table = budget_rows(("original", "2026", None, "C1", "6000", 100), ("amended", "2026", None, "C1", "6100", 5))
+    found = budget.budget_in_force(table, version="amended", period="2026-01", calendar=Calendar())
+    assert found["account"].tolist() == ["6000", "6100"]
+
+
+def test_an_amended_year_replaces_the_originals_months() -> None:
+    table = budget_rows(
+        ("original", "2026-01", None, "C1", "6000", 10),
+        ("original", "2025-12", None, "C1", "6000", 11),
+        ("amended", "2026", None, "C1", "6000", 240),
+    )
+    found = budget.budget_in_force(table, version="amended", period="2026-01", calendar=Calendar())
+    assert found["period"].tolist() == ["2025-12", "2026"]
+
+
+def test_a_version_that_does_not_exist_is_refused_and_names_those_that_do() -> None:
+    plan = budget_rows(("original", "2026", None, "C1", "6000", 1), ("amended", "2026", None, "C1", "6000", 1))
+    with pytest.raises(LookupError, match="no version 'revised'; it has: amended, original"):
+        analysed(lines(), plan, period="2026-01", settings=Settings(budget_version="revised"))
+
+
+def test_a_budget_without_valid_from_is_in_force_always() -> None:
+    table = budget_rows(("original", "2026", None, "C1", "6000", 100)).drop(columns="valid_from")
+    found = budget.budget_in_force(table, version="original", period="2026-01", calendar=Calendar())
+    assert found["amount_cents"].tolist() == [100]
+
+
+# Structure
+
+
+MOVED = centres(
+    ("C1", "2020-01-01", "Ops", "North"), ("C1", "2026-02-15", "Care", "South"), valid_to=("2026-02-14", None)
+)
+
+
+@pytest.mark.parametrize(
+    ("period", "department"),
+    [
+        pytest.param("2019-06", "Ops", id="before its first validity it has the first"),
+        pytest.param("2026-01", "Ops", id="history stays where it was"),
+        pytest.param("2026-02", "Care", id="a month takes the structure of its last day"),
+        pytest.param("2026-05", "Care", id="after the move it is there"),
+    ],
+)
+def test_a_moved_cost_centre_keeps_its_history(period: str, department: str) -> None:
+    found = budget.placed(lines((period, "C1", "6000", 1)), MOVED, Calendar())
+    assert found["department"].tolist() == [department]
+
+
+def test_the_view_as_current_moves_history_and_keeps_the_total() -> None:
+    frame = lines(("2026-01", "C1", "6000", 50), ("2026-03", "C1", "6000", 60))
+    found = budget.rollup(budget.placed(frame, MOVED, Calendar(), at="2026-03"), ["department"])
+    assert found.to_dict("records") == [{"department": "Care", "amount_cents": 110}]
+
+
+def test_a_cost_centre_nobody_knows_is_unassigned() -> None:
+    found = budget.placed(lines(("2026-01", "C9", "6000", 1)), CENTRES, Calendar())
+    assert found[["department", "site"]].to_numpy().tolist() == [[UNASSIGNED, UNASSIGNED]]
+
+
+def test_budget_and_prior_year_move_with_the_cost_centre_as_actuals_do() -> None:
+    actual = lines(
+        *((m, "C1", "6000", 100) for m in ("2025-01", "2025-02", "2025-03", "2026-01", "2026-02", "2026-03"))
+    )
+    plan = budget_rows(*(("original", f"2026-0{m}", None, "C1", "6000", 90) for m in (1, 2, 3)))
+    north = analysed(actual, plan, period="2026-03", entity="North", cost_centres=MOVED)
+    south = analysed(actual, plan, period="2026-03", entity="South", cost_centres=MOVED)
+    assert [totals(north, "ytd", s)["cost"] for s in ("AC", "PL", "PY")] == [100, 90, 300]
+    assert [totals(south, "ytd", s)["cost"] for s in ("AC", "PL")] == [200, 180]
+    assert totals(south, "ytd", "PY") == {}  # nothing was posted there last year
+
+
+# One entity in one month
+
+
+COMPANY = lines(
+    *((m, "C1", "4000", 1000) for m in month_range("2024-07", "2025-09")),
+    *((m, "C1", "6000", 400) for m in month_range("2024-07", "2025-09")),
+    *((m, "C2", "6100", 100) for m in month_range("2024-07", "2025-09")),
+    ("2025-09", "C1", "9000", 12345),
+    ("2025-09", UNASSIGNED, "6000", 7),
+)
+PLAN = budget_rows(
+    ("original", "2026", None, "C1", "4000", 12_000),
+    ("original", "2026", None, "C1", "6000", 6_000),
+    *(("original", m, None, "C2", "6100", 90) for m in month_range("2025-07", "2026-06")),
+)
+JULY = Settings(calendar=Calendar(7), materiality=Materiality(50, 0.05, "and"))
+
+
+def test_scenarios_stand_where_they_should() -> None:
+    found = analysed(COMPANY, PLAN, period="2025-09", settings=JULY)
+    standing = found.amounts.groupby("scenario")["horizon"].agg(lambda h: sorted(set(h)))
+    everywhere = ["fy", "month", "qtd", "roy", "ytd"]
+    assert standing.to_dict() == {
+        "AC": ["month", "qtd", "ytd"],
+        "FC": ["fy", "roy"],
+        "PL": everywhere,
+        "PY": everywhere,
+    }
+
+
+def test_totals_by_hand() -> None:
+    found = analysed(COMPANY, PLAN, period="2025-09", settings=JULY)
+    assert totals(found, "month", "AC") == {"revenue": 1000, "cost": 507, "result": 493}
+    assert totals(found, "ytd", "AC") == {"revenue": 3000, "cost": 1507, "result": 1493}
+    assert totals(found, "month", "PL") == {"revenue": 1000, "cost": 590, "result": 410}
+    assert totals(found, "fy", "PL") == {"revenue": 12_000, "cost": 7_080, "result": 4_920}
+    assert totals(found, "roy", "PL") == {"revenue": 9_000, "cost": 5_310, "result": 3_690}
+    assert totals(found, "ytd", "PY") == {"revenue": 3000, "cost": 1500, "result": 1500}
+    row = one(found.variances, dimension=TOTAL, measure="cost", horizon="month", reference="PL")
+    assert row[["variance_cents", "effect_cents", "material", "status"]].tolist() == [-83, 83, True, "COMPLETE"]
+    assert row["share"] == pytest.approx(-83 / 590)
+
+
+def test_lines_of_every_dimension_add_up_to_the_totals() -> None:
+    found = analysed(COMPANY, PLAN, period="2025-09", settings=JULY)
+    below = found.amounts[found.amounts["dimension"] != TOTAL]
+    for (dimension, kind, horizon, scenario), rows in below.groupby(["dimension", "item2", "horizon", "scenario"]):
+        if kind != "statistical":
+            assert rows["cents"].sum() == totals(found, horizon, scenario)[kind], (dimension, kind, horizon, scenario)
+    lines_ = found.variances[found.variances["dimension"] != TOTAL]
+    for (dimension, horizon, reference), rows in lines_.groupby(["dimension", "horizon", "reference"]):
+        whole = one(found.variances, dimension=TOTAL, measure="result", horizon=horizon, reference=reference)
+        assert rows["effect_cents"].sum() == whole["effect_cents"], dimension
+
+
+def test_entities_with_unassigned_add_up_to_the_whole() -> None:
+    whole = analysed(COMPANY, PLAN, period="2025-09", settings=JULY)
+    parts = [analysed(COMPANY, PLAN, period="2025-09", entity=e, settings=JULY) for e in ("North", "South", UNASSIGNED)]
+    for horizon in ("month", "qtd", "ytd", "roy", "fy"):
+        for scenario in ("PY", "PL", "FC", "AC"):
+            for measure, cents in totals(whole, horizon, scenario).items():
+                assert sum(totals(part, horizon, scenario).get(measure, 0) for part in parts) == cents
+
+
+def test_a_statistical_account_counts_in_no_total_and_is_never_material() -> None:
+    found = analysed(COMPANY, PLAN, period="2025-09", settings=JULY)
+    row = one(found.variances, dimension="account", item="9000", horizon="month", reference="PL")
+    assert row[["actual_cents", "effect_cents", "material", "found_in"]].tolist() == [12345, 0, False, "actual"]
+
+
+def test_names_stand_beside_codes() -> None:
+    found = analysed(COMPANY, PLAN, period="2025-09", settings=JULY).variances
+    names = {(row.dimension, row.item): row.name for row in found.itertuples(index=False)}
+    assert names["account", "4000"] == "Account 4000"
+    assert names["cost_centre", "C1"] == "Centre C1"
+    assert names["cost_centre", UNASSIGNED] == UNASSIGNED
+    assert names["pl_line", "Cost"] == "Cost"
+
+
+def test_what_lies_after_the_period_is_not_seen() -> None:
+    later = lines(("2025-10", "C1", "4000", 999_999))
+    with_later = analysed(pd.concat([COMPANY, later]), PLAN, period="2025-09", settings=JULY)
+    without = analysed(COMPANY, PLAN, period="2025-09", settings=JULY)
+    pd.testing.assert_frame_equal(with_later.amounts, without.amounts)
+
+
+def test_order_of_rows_does_not_matter_and_inputs_stay_untouched() -> None:
+    actual, plan = COMPANY.copy(deep=True), PLAN.copy(deep=True)
+    first = analysed(actual, plan, period="2025-09", settings=JULY)
+    again = analysed(actual[::-1], plan[::-1], period="2025-09", settings=JULY)
+    for name in ("amounts", "variances", "monthly", "outlook", "phasing"):
+        pd.testing.assert_frame_equal(getattr(first, name), getattr(again, name))
+    pd.testing.assert_frame_equal(actual, COMPANY)
+    pd.testing.assert_frame_equal(plan, PLAN)
+
+
+def test_the_rule_that_phased_each_line_is_on_record() -> None:
+    found = analysed(COMPANY, PLAN, period="2025-09", settings=JULY).phasing
+    assert found[["account", "rule", "fiscal_year"]].to_numpy().tolist() == [
+        ["4000", "prior_year", 2026],
+        ["6000", "prior_year", 2026],
+        ["6100", "as_given", 2026],
+    ]
+
+
+def test_without_a_budget_for_the_year_there_is_no_plan() -> None:
+    old = budget_rows(("original", "2025", None, "C1", "4000", 12_000))
+    for plan in (None, old, old.iloc[:0]):
+        found = analysed(COMPANY, plan, period="2025-09", settings=JULY)
+        assert "PL" not in set(found.amounts["scenario"])
+        assert set(found.variances["reference"]) == {"PY"}
+        assert found.outlook["plan_cents"].isna().all()
+
+
+def test_a_month_that_a_years_budget_leaves_out_is_planned_at_zero() -> None:
+    plan = budget_rows(("original", "2025-12", None, "C1", "4000", 500))
+    found = analysed(COMPANY, plan, period="2025-09", settings=JULY)
+    assert totals(found, "month", "PL") == {"revenue": 0, "cost": 0, "result": 0}
+    assert totals(found, "roy", "PL") == {"revenue": 500, "cost": 0, "result": 500}
+
+
+def test_without_a_prior_year_in_the_ledger_there_is_no_py() -> None:
+    found = analysed(COMPANY, PLAN, period="2025-05", settings=JULY)
+    assert "PY" not in set(found.amounts["scenario"])
+    assert set(found.monthly.loc[found.monthly["scenario"] == "PY", "period"]) == set()
+
+
+def test_monthly_holds_two_fiscal_years() -> None:
+    found = analysed(COMPANY, PLAN, period="2025-09", settings=JULY).monthly
+    held = found.groupby("scenario")["period"].agg(["min", "max"])
+    assert held.loc["AC"].tolist() == ["2024-07", "2025-09"]
+    assert held.loc["PL"].tolist() == ["2025-07", "2026-06"]
+    assert held.loc["PY"].tolist() == ["2025-07", "2026-06"]
+    assert one(found, period="2025-07", scenario="AC", measure="result")["cents"] == 500
+
+
+def test_an_unknown_entity_is_refused_and_names_the_nearest() -> None:
+    with pytest.raises(LookupError, match=r"no entity 'Nroth'\. The nearest is 'North'"):
+        analysed(COMPANY, PLAN, period="2025-09", entity="Nroth", settings=JULY)
+
+
+def test_an_account_without_a_type_is_shown_and_said() -> None:
+    found = analysed(lines(("2026-01", "C1", UNASSIGNED, 5), ("2026-01", "C1", "4000", 9)), period="2026-01")
+    assert totals(found, "month", "AC") == {"revenue": 9, "cost": 0, "result": 9}
+    assert one(found.amounts, dimension="account", item=UNASSIGNED, horizon="month")["cents"] == 5
+    assert found.notes[0].startswith("No type is known for account (unassigned)")
+
+
+def test_a_department_called_none_and_one_left_blank_are_keys_of_their_own() -> None:
+    places = centres(("C1", "2020-01-01", "(none)", "North"), ("C2", "2020-01-01", "Ops", "North"))
+    places["department"] = places["department"].where(places["cost_centre"] != "C2")
+    actual = lines(("2026-01", "C1", "6000", 5), ("2026-01", "C2", "6000", 6))
+    found = analysed(actual, period="2026-01", cost_centres=places).amounts
+    rows = found[(found["dimension"] == "department") & (found["horizon"] == "month")]
+    assert dict(zip(rows["item"], rows["cents"], strict=True)) == {"(none)": 5, UNASSIGNED: 6}
+
+
+# Missing months
+
+
+EVEN = budget_rows(*(("original", "2026", None, c, "6000", 1200) for c in ("C1", "C2")))
+BY_MONTH = Settings(phasing="even")
+
+
+def test_a_missing_period_is_incomplete_and_has_no_actual_of_its_own() -> None:
+    actual = lines(*((m, c, "6000", 110) for m in ("2026-01", "2026-02") for c in ("C1", "C2")))
+    found = analysed(actual, EVEN, period="2026-03", settings=BY_MONTH)
+    assert (found.status, found.missing) == ("INCOMPLETE", ("2026-03",))
+    assert totals(found, "month", "AC") == {}
+    row = one(found.variances, dimension=TOTAL, measure="cost", horizon="ytd", reference="PL")
+    assert row[["variance_cents", "like_for_like_cents", "status"]].tolist() == [440 - 600, 440 - 400, "INCOMPLETE"]
+    assert "missing is not zero" in found.notes[0]
+
+
+def test_a_site_whose_month_is_missing_makes_the_whole_incomplete() -> None:
+    actual = lines(
+        *((m, "C1", "6000", 110) for m in ("2026-01", "2026-02")),
+        ("2026-01", "C2", "6000", 100),
+    )
+    whole, north, south = (
+        analysed(actual, EVEN, period="2026-02", entity=e, settings=BY_MONTH) for e in (ALL, "North", "South")
+    )
+    assert (whole.missing, north.missing, south.missing) == (("2026-02",), (), ("2026-02",))
+    row = one(whole.variances, dimension=TOTAL, measure="cost", horizon="month", reference="PL")
+    assert row[["variance_cents", "like_for_like_cents", "status"]].tolist() == [-90, 10, "INCOMPLETE"]
+
+
+def test_a_site_that_opens_in_the_year_lacks_nothing_before() -> None:
+    actual = lines(*((m, "C1", "6000", 5) for m in ("2026-01", "2026-02")), ("2026-02", "C2", "6000", 5))
+    plan = budget_rows(
+        *(("original", f"2026-{m:02}", None, "C1", "6000", 5) for m in range(1, 13)),
+        *(("original", f"2026-{m:02}", None, "C2", "6000", 5) for m in range(2, 13)),
+    )
+    assert analysed(actual, plan, period="2026-02").missing == ()
+
+
+def test_unassigned_lacks_no_month_for_nobody_promised_postings_there() -> None:
+    actual = lines(*((m, "C1", "6000", 5) for m in ("2026-01", "2026-02")), ("2026-01", UNASSIGNED, "6000", 5))
+    plan = budget_rows(*(("original", "2026", None, c, "6000", 1200) for c in ("C1", UNASSIGNED)))
+    assert analysed(actual, plan, period="2026-02", settings=BY_MONTH).missing == ()
+
+
+def test_a_gap_in_the_prior_year_leaves_its_month_out_of_like_for_like() -> None:
+    actual = lines(*((m, "C1", "6000", 100) for m in ("2025-01", "2025-03", "2026-01", "2026-02", "2026-03")))
+    found = analysed(actual, period="2026-03")
+    row = one(found.variances, dimension=TOTAL, measure="cost", horizon="ytd", reference="PY")
+    assert row[["variance_cents", "like_for_like_cents", "status"]].tolist() == [100, 0, "INCOMPLETE"]
+    assert found.status == "COMPLETE"
+
+
+def test_no_lines_at_all_give_a_plan_and_nothing_else() -> None:
+    found = analysed(lines(), EVEN, period="2026-02", settings=BY_MONTH)
+    assert set(found.amounts["scenario"]) == {"PL"}
+    assert found.variances.empty
+    assert found.outlook.empty
+    assert found.missing == ("2026-01", "2026-02")
+
+
+# Outlook
+
+
+def outlook_of(actual: pd.DataFrame, period: str) -> dict[tuple[str, str, str], int]:
+    found = budget.outlook(actual, chart(), period=period, calendar=Calendar())
+    assert (found["chosen"] == (found["method"] == "mean")).all()
+    return {(r.method, r.measure, r.horizon): r.cents for r in found.itertuples(index=False)}
+
+
+def test_outlook_by_hand() -> None:
+    # 10 a month last year, 20 in its December; 30 a month this year to October.
+    actual = lines(
+        *((m, "C1", "4000", 10) for m in month_range("2025-01", "2025-11")),
+        ("2025-12", "C1", "4000", 20),
+        *((m, "C1", "4000", 30) for m in month_range("2026-01", "2026-10")),
+        ("2026-10", "C1", "6000", 100),
+    )
+    found = outlook_of(actual, "2026-10")
+    assert [found[m, "revenue", "roy"] for m in budget.METHODS] == [60, 30, 45]
+    assert [found[m, "revenue", "fy"] for m in budget.METHODS] == [360, 330, 345]
+    assert [found[m, "cost", "roy"] for m in budget.METHODS] == [20, 0, 10]
+    assert [found[m, "result", "fy"] for m in budget.METHODS] == [240, 230, 235]
+
+
+def test_without_last_years_months_the_run_rate_stands_alone() -> None:
+    found = outlook_of(lines(("2026-01", "C1", "4000", 100)), "2026-01")
+    assert found == {
+        (method, measure, horizon): sign * cents
+        for method in ("run_rate", "mean")
+        for measure, sign in (("revenue", 1), ("cost", 0), ("result", 1))
+        for horizon, cents in (("roy", 1100), ("fy", 1200))
+    }
+
+
+def test_last_years_rest_needs_every_one_of_its_months() -> None:
+    past = [(m, "C1", "4000", 10) for m in month_range("2025-01", "2025-12") if m != "2025-07"]
+    found = outlook_of(lines(*past, ("2026-01", "C1", "4000", 100)), "2026-01")
+    assert {method for method, _, _ in found} == {"run_rate", "mean"}
+
+
+def test_after_the_last_month_nothing_remains_and_the_year_is_what_it_was() -> None:
+    found = outlook_of(lines(*((m, "C1", "4000", 7) for m in YEAR_2025)), "2025-12")
+    assert {horizon for _, _, horizon in found} == {"fy"}
+    assert found["mean", "revenue", "fy"] == 84
+
+
+def test_a_missing_month_is_estimated_in_the_year_and_not_in_its_rest() -> None:
+    actual = lines(("2026-01", "C1", "4000", 100), ("2026-03", "C1", "4000", 200))
+    found = outlook_of(actual, "2026-03")
+    assert found["run_rate", "revenue", "roy"] == 150 * 9
+    assert found["run_rate", "revenue", "fy"] == 300 + 150 * 10
+
+
+def test_run_rates_round_half_to_even() -> None:
+    actual = lines(*((m, "C1", "4000", 0) for m in month_range("2026-01", "2026-07")), ("2026-08", "C1", "4000", 1))
+    assert outlook_of(actual, "2026-08")["run_rate", "revenue", "roy"] == 0  # 1 * 4 / 8
+    assert (
+        outlook_of(actual.assign(amount_cents=actual["amount_cents"] * 3), "2026-08")["run_rate", "revenue", "roy"] == 2
+    )
+
+
+def test_the_full_years_outlook_is_set_against_its_plan() -> None:
+    found = analysed(COMPANY, PLAN, period="2025-09", settings=JULY).outlook
+    row = one(found[found["chosen"]], measure="revenue", horizon="fy")
+    assert row[["cents", "plan_cents", "variance_cents", "effect_cents"]].tolist() == [12_000, 12_000, 0, 0]
+
+
+# Real ledgers
+
+
+def control_totals(folder: Path) -> dict[tuple[str, str, str], int]:
+    """The publisher's totals in cents by month, city and type, read without the package."""
+    with (folder / "control_totals.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            (row["period"], row["site"], row["type"]): int(Decimal(row["amount"]) * 100) for row in csv.DictReader(file)
+        }
+
+
+def plan_in_force(folder: Path, period: str) -> dict[tuple[str, str], int]:
+    """The year's budget in cents by city and type: the amended row in force, else the original's; read by hand."""
+
+    def table(name: str) -> list[dict[str, str]]:
+        with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    chosen: dict[tuple[str, str], tuple[tuple[bool, str], int]] = {}
+    for row in table("budget"):
+        line, rank = (row["cost_centre"], row["account"]), (row["version"] == "amended", row["valid_from"])
+        if row["period"] == period[:4] and row["valid_from"] <= period and rank >= chosen.get(line, (rank, 0))[0]:
+            chosen[line] = (rank, int(Decimal(row["amount"]) * 100))
+    site = {row["cost_centre"]: row["site"] for row in table("cost_centres")}
+    kind = {row["account"]: row["type"] for row in table("accounts")}
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    for (centre, account), (_, cents) in chosen.items():
+        sums[site[centre], kind[account]] += cents
+    return sums
+
+
+def test_a_real_citys_figures_equal_its_publishers_control_totals(real: Path) -> None:
+    sources = pytest.importorskip("opsanalytics.sources", reason="sources reads the tables")
+    inputs = sources.read(real / "municipal")
+    stated = control_totals(real / "municipal")
+    plan = plan_in_force(real / "municipal", "2026-05")
+    cities = sorted({site for _, site, _ in stated})
+    assert len(cities) == 3
+    spans = {"month": (5,), "ytd": (1, 2, 3, 4, 5)}
+    sums: dict[tuple[str, str, str], int] = defaultdict(int)
+    for entity in (*cities, ALL):
+        found = budget.budget_variance(
+            inputs.actuals("2026-05"), inputs.tables, inputs.settings, period="2026-05", entity=entity
+        )
+        for scenario, year in (("AC", 2026), ("PY", 2025)):
+            for horizon, months in spans.items():
+                for kind in ("revenue", "cost"):
+                    of = cities if entity == ALL else [entity]
+                    expected = sum(stated[f"{year}-{m:02}", city, kind] for city in of for m in months)
+                    assert totals(found, horizon, scenario)[kind] == expected
+        for kind in ("revenue", "cost"):
+            of = cities if entity == ALL else [entity]
+            assert totals(found, "fy", "PL")[kind] == sum(plan[city, kind] for city in of)
+        for scenario, horizon in (("PL", "fy"), ("PL", "ytd"), ("FC", "fy"), ("AC", "ytd")):
+            for measure, cents in totals(found, horizon, scenario).items():
+                sums[scenario, horizon, measure] += -cents if entity == ALL else cents
+        assert found.status == "COMPLETE"
+    assert set(sums.values()) == {0}, "the cities do not add up to the whole"
