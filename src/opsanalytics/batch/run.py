@@ -210,7 +210,7 @@ class _UnderWay:
     def _merge(self) -> None:
         from opsanalytics import results
 
-        results.merge(self.folder, self.prepared.inputs.entities())
+        results.merge(self.folder, self.prepared.inputs, self.prepared.plan.period)
 
     def _end(self, job: Job, error: BaseException | None) -> None:
         """Put on record what became of a job, read from the exception it raised: nothing else is to be trusted."""

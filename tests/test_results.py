@@ -1,0 +1,133 @@
+"""Results on record: what is saved comes back, and the figures of a run stand once, in one form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from opsanalytics import results, sources
+from opsanalytics.formats import ALL, TOTAL
+
+PERIOD = "2026-10"
+
+
+@pytest.fixture(scope="module")
+def inputs(sample: Path) -> sources.Inputs:
+    return sources.read(sample)
+
+
+@pytest.fixture(scope="module")
+def cork_forecast(inputs: sources.Inputs):
+    return results.forecast(inputs, PERIOD, "Cork")
+
+
+def test_an_empty_run_folder_saves_nothing(inputs: sources.Inputs, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    results.save(results.variance(inputs, PERIOD, "Cork"), "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_forecast_on_record_comes_back_as_it_was(inputs: sources.Inputs, cork_forecast, tmp_path: Path) -> None:
+    results.save(cork_forecast, tmp_path)
+    back = results.forecast(inputs, PERIOD, "Cork", tmp_path)
+    for name in ("history", "forecasts", "backtest", "accuracy", "monthly"):
+        pd.testing.assert_frame_equal(getattr(back, name), getattr(cork_forecast, name))
+    assert back.notes == cork_forecast.notes
+
+
+def test_figures_have_one_row_for_each_key(inputs: sources.Inputs, cork_forecast) -> None:
+    found = [results.figures(results.variance(inputs, PERIOD, "Cork")), results.figures(cork_forecast)]
+    for figures in found:
+        assert list(figures.columns) == results.COLUMNS
+        assert not figures.duplicated(results.KEY).any()
+        assert (figures["unit"] != "").all()
+        assert (figures["table"] != "").all()
+
+
+def test_money_stands_exactly_in_cents_and_as_its_value(inputs: sources.Inputs) -> None:
+    figures = results.figures(results.variance(inputs, PERIOD, ALL))
+    money = figures[figures["unit"] == "EUR"]
+    assert money["cents"].notna().all()
+    assert (money["value"] * 100 - money["cents"].astype("float64")).abs().max() < 0.01
+    assert figures.loc[figures["unit"] != "EUR", "cents"].isna().all()
+
+
+def test_the_figures_of_the_sites_sum_to_those_of_the_whole(inputs: sources.Inputs) -> None:
+    parts = {entity: results.figures(results.variance(inputs, PERIOD, entity)) for entity in inputs.entities()}
+
+    def total(entity: str) -> pd.Series:
+        frame = parts[entity]
+        frame = frame[(frame["dimension"] == TOTAL) & frame["measure"].isin(["revenue", "cost", "result"])]
+        return frame[frame["scenario"] != "FC"].set_index(["period", "horizon", "measure", "scenario"])["cents"]
+
+    sites = sum(total(entity) for entity in inputs.entities() if entity != ALL)
+    pd.testing.assert_series_equal(sites, total(ALL), check_names=False)
+
+
+@pytest.fixture
+def mill(tmp_path: Path) -> Path:
+    """One site, and a cost centre that belongs to none."""
+    folder = tmp_path / "mill"
+    folder.mkdir()
+    tables = {
+        "accounts": ["account,name,type,pl_line,behaviour", "4000,Sales,revenue,Sales,variable", "6000,Pay,cost,Pay,fixed"],
+        "cost_centres": ["cost_centre,valid_from,name,department,site", "A,2026-01-01,Mill,Mill,Mill", "B,2026-01-01,Head,Head,"],
+        "ledger": [
+            "document,line,posted_on,period,cost_centre,account,amount",
+            "1,1,2026-01-31,2026-01,A,4000,100.10",
+            "1,2,2026-01-31,2026-01,A,6000,40.05",
+            "1,3,2026-01-31,2026-01,B,6000,7.02",
+        ],
+        "budget": ["version,period,cost_centre,account,amount", "original,2026-01,A,4000,90", "original,2026-01,B,6000,5"],
+    }
+    for name, lines in tables.items():
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_what_has_no_site_is_in_the_figures_so_that_the_entities_sum_to_the_whole(mill: Path, tmp_path: Path) -> None:
+    inputs = sources.read(mill)
+    for run_dir in ("", tmp_path / "run"):
+        if run_dir:
+            for entity in inputs.entities():
+                results.save(results.variance(inputs, "2026-01", entity), run_dir)
+            results.merge(run_dir, inputs, "2026-01")
+        figures = results.collect(inputs, "2026-01", run_dir).figures
+        cost = figures[
+            (figures["measure"] == "cost") & (figures["scenario"] == "AC") & (figures["horizon"] == "month")
+            & (figures["dimension"] == TOTAL)
+        ]  # fmt: skip
+        assert dict(zip(cost["entity"], cost["cents"], strict=True)) == {"Mill": 4005, "(unassigned)": 702, ALL: 4707}
+
+
+def test_with_one_site_the_figures_carry_both_names(mill: Path, tmp_path: Path) -> None:
+    ledger = mill / "ledger.csv"
+    ledger.write_text(ledger.read_text(encoding="utf-8").replace(",B,", ",A,").replace("1,3,", "1,4,"), encoding="utf-8")
+    budget = mill / "budget.csv"
+    budget.write_text(budget.read_text(encoding="utf-8").replace(",B,", ",A,"), encoding="utf-8")
+    inputs = sources.read(mill)
+    assert inputs.entities() == ["Mill", ALL]
+    results.save(results.variance(inputs, "2026-01", "Mill"), tmp_path / "run")
+    merged = results.merge(tmp_path / "run", inputs, "2026-01").figures
+    of_site, of_all = (merged[merged["entity"] == entity].drop(columns="entity") for entity in ("Mill", ALL))
+    assert not of_all.empty
+    pd.testing.assert_frame_equal(of_site.reset_index(drop=True), of_all.reset_index(drop=True))
+
+
+def test_merged_parts_are_the_files_of_the_run_folder(inputs: sources.Inputs, cork_forecast, tmp_path: Path) -> None:
+    results.save(cork_forecast, tmp_path)
+    merged = results.merge(tmp_path, inputs, PERIOD)
+    again = results.collect(inputs, PERIOD, tmp_path)
+    pd.testing.assert_frame_equal(merged.figures, again.figures)
+    assert len(again.forecasts) == len(cork_forecast.forecasts)
+    assert again.staffing.empty
+
+
+def test_a_run_without_any_result_still_has_a_table_of_figures(inputs: sources.Inputs, tmp_path: Path) -> None:
+    assert list(results.merge(tmp_path, inputs, PERIOD).figures.columns) == results.COLUMNS
+
+
+def test_a_period_before_any_demand_says_so(inputs: sources.Inputs) -> None:
+    with pytest.raises(LookupError, match="no demand up to 2020-01"):
+        results.sites_with_demand(inputs, "2020-01")
