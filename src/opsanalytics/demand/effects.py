@@ -1,0 +1,141 @@
+"""Effects: what is known about a day apart from its place in the week and the year.
+
+Country holidays, campaigns and closures make one table, `ds, name, kind, known_ahead`. A forecast
+made at a cutoff sees all of it up to the cutoff and, after it, only what was known ahead.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+EFFECT_COLUMNS = ("ds", "name", "kind", "known_ahead")
+_EVERY_SITE = ("", "(unassigned)", "(all)")
+
+
+def day_effects(
+    events: pd.DataFrame | None, country: str | None, first: pd.Timestamp, last: pd.Timestamp, site: str = ""
+) -> pd.DataFrame:
+    """Which days from `first` to `last` are special at `site`? DataFrame[ds, name, kind, known_ahead], sorted.
+
+    `events` has ds, name, kind {holiday, campaign, closure}, known_ahead and perhaps site (blank:
+    every site). `country` is an ISO code for the holidays package; ValueError when it has none for it.
+    """
+    frames = [_holidays(country, first, last)] if country else []
+    if events is not None and len(events):
+        frames.append(_events(events, site))
+    if not frames:
+        return no_effects()
+    table = pd.concat(frames, ignore_index=True)
+    table = table[(table["ds"] >= first) & (table["ds"] <= last)]
+    return table.sort_values(["ds", "kind", "name"]).drop_duplicates(["ds", "name"]).reset_index(drop=True)
+
+
+def no_effects() -> pd.DataFrame:
+    """Return the empty table of effects."""
+    return pd.DataFrame(
+        {
+            "ds": pd.DatetimeIndex([]).as_unit("us"),
+            "name": pd.Series(dtype="str"),
+            "kind": pd.Series(dtype="str"),
+            "known_ahead": pd.Series(dtype="bool"),
+        }
+    )
+
+
+def seen_at(effects: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
+    """What of this was known at `cutoff`?"""
+    return effects[(effects["ds"] <= cutoff) | effects["known_ahead"]]
+
+
+def regressors(effects: pd.DataFrame, training: pd.DatetimeIndex) -> pd.DataFrame:
+    """Return Prophet's holiday table: DataFrame[holiday, ds].
+
+    Holidays met fewer than twice in `training` share one effect ("other holidays"), since one day
+    proves little. Campaigns whose names differ in numbers only ("Spring 2026", "Spring 2027") are one
+    campaign; one not met in training is taken to act as the latest campaign did, and without any
+    campaign in training it has no effect. Closures are not here: the series keeps them from the model.
+    """
+    table = effects[effects["kind"] != "closure"].copy()
+    without_numbers = table["name"].str.replace(r"\s*[0-9]+", "", regex=True).str.strip()
+    table["name"] = table["name"].where((table["kind"] == "holiday") | (without_numbers == ""), without_numbers)
+    met = table[table["ds"].isin(training)].groupby(["kind", "name"]).size()
+    table["met"] = [int(met.get((kind, name), 0)) for kind, name in zip(table["kind"], table["name"], strict=True)]
+    holiday = table["kind"] == "holiday"
+    latest = table.loc[~holiday & (table["met"] > 0), "name"]
+    table["holiday"] = table["name"].where(~holiday | (table["met"] >= 2), "other holidays")
+    if len(latest):
+        table["holiday"] = table["holiday"].where(holiday | (table["met"] > 0), latest.iloc[-1])
+    known = set(table.loc[table["ds"].isin(training), "holiday"])
+    table = table[table["holiday"].isin(known)]
+    # one effect a day and name: two holidays on one day are two effects, the same one twice is not
+    return (
+        table.drop_duplicates(["ds", "holiday"])[["holiday", "ds"]]
+        .sort_values(["ds", "holiday"])
+        .reset_index(drop=True)
+    )
+
+
+def closure_days(effects: pd.DataFrame) -> pd.DatetimeIndex:
+    """Return the days of closures."""
+    return pd.DatetimeIndex(effects.loc[effects["kind"] == "closure", "ds"].unique()).as_unit("us")
+
+
+def closed_calendar(y: pd.Series, effects: pd.DataFrame, future: pd.DatetimeIndex) -> tuple[np.ndarray, bool]:
+    """On which future days is the place closed, and does the history write zeros on such days?
+
+    `y` is a daily history (index ds). A weekday is closed when fewer than one in ten of its days of the last half
+    year has a volume above zero. Holidays are closed when none of those met on open weekdays had a
+    volume; a holiday is judged by its own name where it was met, else by all of them together.
+    """
+    recent = y[y.index > y.index[-1] - pd.Timedelta(days=182)]
+    days = pd.date_range(recent.index[0], recent.index[-1], freq="D")
+    active = recent.reindex(days).fillna(0.0) > 0
+    share = active.groupby(days.day_of_week.to_numpy()).mean().reindex(range(7)).fillna(active.mean())
+    open_weekday = (share >= 0.1).to_numpy()
+    holidays = effects[effects["kind"] == "holiday"]
+    met = holidays[(holidays["ds"] >= y.index[0]) & (holidays["ds"] <= y.index[-1])]
+    met = met[open_weekday[met["ds"].dt.day_of_week.to_numpy()]]
+    worked = pd.Series(y.reindex(met["ds"]).fillna(0.0).to_numpy() > 0, index=met["name"].to_numpy())
+    by_name = worked.groupby(level=0).any()
+    otherwise = not worked.any() if len(worked) else False
+    ahead = holidays[holidays["ds"].isin(future)]
+    shut = [day for day, name in zip(ahead["ds"], ahead["name"], strict=True) if not by_name.get(name, not otherwise)]
+    closed = ~open_weekday[future.day_of_week.to_numpy()] | future.isin(shut)
+    past_closed = ~open_weekday[pd.DatetimeIndex(y.index).day_of_week.to_numpy()]
+    return closed, bool((y[past_closed] == 0).any())
+
+
+def _events(events: pd.DataFrame, site: str) -> pd.DataFrame:
+    table = events.assign(ds=pd.to_datetime(events["ds"]).dt.normalize().astype("datetime64[us]"))
+    if "site" in table.columns:
+        every = table["site"].isna() | table["site"].isin(_EVERY_SITE)
+        table = table[every | (table["site"] == site)]
+    return table.loc[:, list(EFFECT_COLUMNS)].assign(known_ahead=table["known_ahead"].astype("bool"))
+
+
+def _holidays(country: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+    rows = _country_days(country, first.year, last.year)
+    return pd.DataFrame(
+        {
+            "ds": pd.DatetimeIndex([day for day, _ in rows]).as_unit("us"),
+            "name": pd.Series([name for _, name in rows], dtype="str"),
+            "kind": "holiday",
+            "known_ahead": True,
+        }
+    )
+
+
+@lru_cache(maxsize=64)
+def _country_days(country: str, first_year: int, last_year: int) -> tuple[tuple[pd.Timestamp, str], ...]:
+    import holidays
+
+    try:
+        found = holidays.country_holidays(country, years=range(first_year, last_year + 1))
+    except NotImplementedError as error:
+        raise ValueError(
+            f"no holidays are known for the country '{country}': give its ISO code, for example IE."
+        ) from error
+    return tuple(sorted((pd.Timestamp(day), name) for day, name in found.items()))

@@ -1,0 +1,216 @@
+"""Totals: the demand of one site is forecast, that of the whole is the sum of its sites.
+
+Services are added up over the sites where their units agree, never over services or units. The
+half-widths of the sites' intervals are combined in quadrature, as if the sites' errors were independent:
+where they move together (one cause, all sites) the total's interval is too narrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+
+import numpy as np
+import pandas as pd
+
+from opsanalytics.demand.intervals import LEVELS
+from opsanalytics.demand.models import SEASONAL_NAIVE
+from opsanalytics.demand.report import (
+    ACCURACY_COLUMNS,
+    BACKTEST_COLUMNS,
+    FORECAST_COLUMNS,
+    HISTORY_COLUMNS,
+    MONTHLY_COLUMNS,
+    DemandForecast,
+    accuracy_table,
+    has_ended,
+    site_forecast,
+    stacked,
+)
+from opsanalytics.formats import ALL
+from opsanalytics.settings import Settings
+
+_SUMMED_MODEL = "sum of sites"
+
+
+def demand_forecast(
+    volumes: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    settings: Settings,
+    *,
+    period: str,
+    entity: str,
+    n_jobs: int = 1,
+    executor: Executor | None = None,
+) -> DemandForecast:
+    """What demand is to be expected of `entity` to the end of the next fiscal year, seen from the end of `period`?
+
+    `volumes` is DataFrame[site, service, unit, freq, ds, y] as `Inputs.volumes` gives it; rows after
+    the last day of `period` and, for a site, those of other sites are not looked at. `tables` may hold
+    events (ds, site, name, kind, known_ahead) and sites (site, time_zone); `settings` gives
+    calendar, country of the holidays and time zone. For "(all)" each site is forecast and the
+    sites are summed. A series that cannot be forecast is named in the notes. ValueError for a country
+    without holidays and when the entity has no volumes at all.
+    """
+    sites = sorted(str(site) for site in volumes["site"].unique())
+    if not (volumes["site"] == entity).any() and entity != ALL:
+        raise ValueError(f"'{entity}' has no demand on record; there is some for {', '.join(sites) or 'no site'}.")
+    if entity != ALL:
+        own = volumes[volumes["site"] == entity]
+        return site_forecast(own, tables, settings, period=period, entity=entity, n_jobs=n_jobs, executor=executor)
+    if not sites:
+        raise ValueError("there is no demand on record.")
+    return total(
+        [
+            site_forecast(
+                volumes[volumes["site"] == site],
+                tables,
+                settings,
+                period=period,
+                entity=site,
+                n_jobs=n_jobs,
+                executor=executor,
+            )
+            for site in sites
+        ]
+    )
+
+
+def total(parts: Sequence[DemandForecast], *, entity: str = ALL) -> DemandForecast:
+    """What demand does the whole expect? The sum of its sites' forecasts, service by service.
+
+    yhat, y and volumes are sums over the sites that have the service in one unit; half-widths are the root of
+    the sum of squares, below and above apart. A sum stands where no site is missing: a site counts from its first
+    record on and, where it has ended (see `has_ended`), to its last one. Inside a site's forecast a missing stamp is a
+    closed one; in its history it is closed when the site never worked that weekday and time. A month is
+    complete where it is for all. The cutoff of a sum is the latest of its parts'. A service of a
+    single site passes through. Raises ValueError without parts or with parts of several periods.
+    """
+    if not parts:
+        raise ValueError("there is nothing to add up.")
+    if len({part.period for part in parts}) > 1:
+        raise ValueError(
+            f"forecasts of different months cannot be added up: {', '.join(sorted({part.period for part in parts}))}."
+        )
+    forecasts = stacked([_forecast_sums(parts)], FORECAST_COLUMNS).sort_values(
+        ["site", "service", "freq", "ds"], ignore_index=True
+    )
+    history = stacked([_history_sums(parts)], HISTORY_COLUMNS).sort_values(
+        ["site", "service", "freq", "ds"], ignore_index=True
+    )
+    order = ["site", "service", "freq", "model", "cutoff", "ds"]
+    test = stacked([_backtest_sums(parts)], BACKTEST_COLUMNS).sort_values(order, ignore_index=True)
+    monthly = stacked([_month_sums(parts)], MONTHLY_COLUMNS)
+    monthly = monthly.sort_values(["site", "service", "unit", "period", "scenario"], ignore_index=True)
+    notes = tuple(sorted({note for part in parts for note in part.notes} | set(_unit_notes(parts))))
+    scores = accuracy_table(test, history) if len(test) else pd.DataFrame(columns=ACCURACY_COLUMNS)
+    return DemandForecast(parts[0].period, entity, history, forecasts, test, scores, monthly, notes)
+
+
+def _forecast_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+    rows = pd.concat([part.forecasts for part in parts], ignore_index=True)
+    keys = ["service", "unit", "freq"]
+    alive = _site_spans(parts)
+    needed = alive[~alive["ended"]].groupby(["service", "unit"], dropna=False)["site"].nunique().rename("needed")
+    spans = rows.groupby([*keys, "site"], dropna=False, as_index=False).agg(start=("ds", "min"), end=("ds", "max"))
+    shared = spans.groupby(keys, dropna=False, as_index=False).agg(
+        start=("start", "max"), end=("end", "min"), held=("site", "nunique")
+    )
+    shared = shared.merge(needed.reset_index(), on=["service", "unit"], how="left", validate="many_to_one")
+    rows = rows.merge(shared[shared["held"] == shared["needed"]], on=keys, how="inner", validate="many_to_one")
+    return _summed(rows[(rows["ds"] >= rows["start"]) & (rows["ds"] <= rows["end"])], [*keys, "ds"], LEVELS)
+
+
+def _backtest_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+    rows = pd.concat([part.backtest for part in parts], ignore_index=True)
+    rows = rows[~rows["service"].isin(_several_units(parts))]
+    yardstick = rows["model"] == SEASONAL_NAIVE
+    own = ["site", "service", "freq", "cutoff"]
+    modelled = pd.MultiIndex.from_frame(rows.loc[~yardstick, own].drop_duplicates())
+    # where the yardstick is the model, it plays both parts
+    both = rows[yardstick & ~pd.MultiIndex.from_frame(rows[own]).isin(modelled)]
+    rows = pd.concat([rows.assign(role=np.where(yardstick, "yardstick", "model")), both.assign(role="model")])
+    keys = ["service", "freq", "role", "cutoff", "ds"]
+    alive = _site_spans(parts)
+    needed = alive[~alive["ended"]].groupby(["service", "freq"])["site"].nunique().rename("needed")
+    rows = rows.merge(needed.reset_index(), on=["service", "freq"], how="left", validate="many_to_one")
+    held = rows.groupby(keys, dropna=False)["site"].transform("size")
+    return _summed(rows[held == rows["needed"]], keys, (80,))
+
+
+def _summed(rows: pd.DataFrame, keys: list[str], levels: Sequence[int]) -> pd.DataFrame:
+    """Sum `rows` over sites: volumes as they are, half-widths in quadrature."""
+    squares = {}
+    for level in levels:
+        squares[f"lo{level}"] = (rows["yhat"] - rows[f"lo{level}"]) ** 2
+        squares[f"hi{level}"] = (rows[f"hi{level}"] - rows["yhat"]) ** 2
+    how = {"yhat": "sum", "y": "sum", **dict.fromkeys(squares, "sum"), "cutoff": "max", "reconstructed": "any"}
+    how |= {"model": "first", "models": "nunique"}
+    rows = rows.assign(**squares, models=rows["model"])
+    how = {name: rule for name, rule in how.items() if name in rows.columns and name not in keys}
+    table = rows.groupby(keys, dropna=False, as_index=False).agg(how)
+    for level in levels:
+        table[f"lo{level}"] = table["yhat"] - np.sqrt(table[f"lo{level}"])
+        table[f"hi{level}"] = table["yhat"] + np.sqrt(table[f"hi{level}"])
+    return table.assign(site=ALL, model=table["model"].where(table["models"] == 1, _SUMMED_MODEL))
+
+
+def _history_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+    rows = pd.concat([part.history for part in parts], ignore_index=True)
+    rows = rows[rows["y"].notna()]
+    rows = rows.assign(slot=rows["ds"].dt.day_of_week * 1440 + rows["ds"].dt.hour * 60 + rows["ds"].dt.minute)
+    rows.loc[rows["freq"].eq("MS") | rows["freq"].str.startswith("W"), "slot"] = 0
+    keys = ["service", "unit", "freq"]
+    worked = rows[[*keys, "site", "slot"]].drop_duplicates()
+    worked = worked.merge(_site_spans(parts), on=[*keys, "site"], how="left", validate="many_to_one")
+    sums = rows.groupby([*keys, "slot", "ds"], dropna=False, as_index=False).agg(y=("y", "sum"), held=("site", "size"))
+    expected = sums[[*keys, "slot", "ds"]].merge(worked, on=[*keys, "slot"], how="left", validate="many_to_many")
+    inside = (expected["ds"] >= expected["first"]) & (~expected["ended"] | (expected["ds"] <= expected["last"]))
+    needed = expected[inside].groupby([*keys, "ds"], dropna=False).size().rename("needed").reset_index()
+    sums = sums.merge(needed, on=[*keys, "ds"], how="left", validate="many_to_one")
+    return sums[sums["held"] == sums["needed"]].assign(site=ALL)
+
+
+def _month_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+    rows = pd.concat([part.monthly for part in parts], ignore_index=True)
+    keys = ["service", "unit", "period", "scenario"]
+    sums = rows.groupby(keys, dropna=False, as_index=False).agg(
+        volume=("volume", "sum"),
+        reconstructed=("reconstructed", "any"),
+        complete=("complete", "all"),
+        held=("site", "size"),
+    )
+    actual = rows[rows["scenario"] == "AC"]
+    spans = actual.groupby(["service", "unit", "site"], dropna=False, as_index=False).agg(
+        first=("period", "min"), last=("period", "max")
+    )
+    spans["ended"] = [has_ended(last, parts[0].period) for last in spans["last"]]
+    expected = sums[keys].merge(spans, on=["service", "unit"], how="left", validate="many_to_many")
+    inside = (expected["period"] >= expected["first"]) & (~expected["ended"] | (expected["period"] <= expected["last"]))
+    needed = expected[inside].groupby(keys, dropna=False).size().rename("needed").reset_index()
+    sums = sums.merge(needed, on=keys, how="left", validate="one_to_one")
+    return sums[sums["held"] == sums["needed"]].assign(site=ALL)
+
+
+def _site_spans(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+    """Return service, unit, freq, site, first and last stamp on record, and whether the series has ended."""
+    rows = pd.concat([part.history for part in parts], ignore_index=True)
+    rows = rows[rows["y"].notna()]
+    spans = rows.groupby(["service", "unit", "freq", "site"], dropna=False, as_index=False).agg(
+        first=("ds", "min"), last=("ds", "max")
+    )
+    return spans.assign(ended=[has_ended(f"{last:%Y-%m}", parts[0].period) for last in spans["last"]])
+
+
+def _unit_notes(parts: Sequence[DemandForecast]) -> list[str]:
+    return [
+        f"{service} is counted in {' and in '.join(kinds)}; the units are not added up, and the sum has no backtest."
+        for service, kinds in _several_units(parts).items()
+    ]
+
+
+def _several_units(parts: Sequence[DemandForecast]) -> dict[str, list[str]]:
+    """Return the services that the sites count in different units, and the units."""
+    units = pd.concat([part.history[["service", "unit"]] for part in parts], ignore_index=True).drop_duplicates()
+    kinds = {str(service): sorted(str(unit) for unit in own["unit"]) for service, own in units.groupby("service")}
+    return {service: own for service, own in kinds.items() if len(own) > 1}

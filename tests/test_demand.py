@@ -1,0 +1,660 @@
+"""Demand: rules that hold for any history, on simulated series whose truth is known and on real ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opsanalytics import accuracy, demand
+from opsanalytics.demand import DemandForecast, demand_forecast
+from opsanalytics.demand.effects import closed_calendar, day_effects
+from opsanalytics.demand.intervals import conformal_quantile
+from opsanalytics.demand.profile import day_totals, skipped_times, spread
+from opsanalytics.demand.report import horizon_end
+from opsanalytics.periods import Calendar
+from opsanalytics.settings import Settings
+
+WEEK = np.array([1.2, 1.1, 1.05, 1.0, 1.05, 0.9, 0.7])
+LEVELS = (60, 80, 90, 95)
+JULY = Settings(holidays=None, time_zone="Europe/Dublin", calendar=Calendar(7))
+EVENT_COLUMNS = ["ds", "site", "name", "kind", "known_ahead"]
+
+
+def stamps(first: str, last: str, freq: str = "D") -> pd.DatetimeIndex:
+    return pd.date_range(first, last, freq=freq).as_unit("us")
+
+
+def daily(first: str, last: str, *, level: float = 1000, noise: float = 0.03, seed: int = 1) -> pd.Series:
+    """Days with a weekly and a yearly season and noise in proportion."""
+    ds = stamps(first, last)
+    season = 1 + 0.15 * np.sin(2 * np.pi * ds.day_of_year.to_numpy() / 365.25)
+    draws = np.random.default_rng(seed).normal(0, noise, len(ds))
+    return pd.Series(level * WEEK[ds.day_of_week.to_numpy()] * season * np.exp(draws), index=ds)
+
+
+def monthly(n: int, *, level: float = 500, noise: float = 0.05, seed: int = 1) -> pd.Series:
+    ds = stamps("2015-01", "2030-01", "MS")[:n]
+    season = 1 + 0.2 * np.cos(2 * np.pi * (ds.month.to_numpy() - 1) / 12)
+    return pd.Series(level * season * np.exp(np.random.default_rng(seed).normal(0, noise, n)), index=ds)
+
+
+def half_hours(first: str, last: str, *, level: float = 20, seed: int = 1) -> pd.Series:
+    """Half hours from 08:00 to 18:00 on Mondays to Fridays; other times have no rows."""
+    ds = stamps(first, f"{last} 23:30", "30min")
+    ds = ds[(ds.hour >= 8) & (ds.hour < 18) & (ds.day_of_week < 5)]
+    shape = 1 + 0.5 * np.sin(np.pi * (ds.hour.to_numpy() - 8) / 10)
+    return pd.Series(np.random.default_rng(seed).poisson(level * shape).astype(float), index=ds)
+
+
+def volumes(y: pd.Series, freq: str, site: str = "North", service: str = "Calls", unit: str = "calls") -> pd.DataFrame:
+    frame = pd.DataFrame({"ds": y.index.astype("datetime64[us]"), "y": y.to_numpy()})
+    return frame.assign(site=site, service=service, unit=unit, freq=freq)[
+        ["site", "service", "unit", "freq", "ds", "y"]
+    ]
+
+
+STARTS = stamps("2025-01", "2025-12", "MS")
+HALF_YEAR = stamps("2025-01-01", "2025-06-30")
+
+
+def events(*rows: tuple[str, str, str, bool]) -> pd.DataFrame:
+    """One row for each of (day, name, kind, known ahead), at every site."""
+    table = pd.DataFrame([(pd.Timestamp(day), np.nan, *rest) for day, *rest in rows], columns=EVENT_COLUMNS)
+    return table.astype({"ds": "datetime64[us]"})
+
+
+def long(**series: pd.Series) -> pd.DataFrame:
+    return pd.concat([pd.DataFrame({"unique_id": k, "ds": v.index, "y": v.to_numpy()}) for k, v in series.items()])
+
+
+def forecast_of(found: DemandForecast, freq: str = "D") -> pd.Series:
+    rows = found.forecasts[(found.forecasts["freq"] == freq) & ~found.forecasts["reconstructed"]]
+    return rows.set_index("ds")["yhat"]
+
+
+@pytest.fixture(scope="module")
+def two_years() -> DemandForecast:
+    return demand_forecast(volumes(daily("2023-07-01", "2026-03-31"), "D"), {}, JULY, period="2026-03", entity="North")
+
+
+@pytest.fixture(scope="module")
+def contacts() -> DemandForecast:
+    y = half_hours("2025-01-01", "2025-08-31")
+    return demand_forecast(volumes(y, "30min"), {}, JULY, period="2025-08", entity="North")
+
+
+# ------------------------------------------------------------------ frequency
+
+
+@pytest.mark.parametrize(
+    ("ds", "freq"),
+    [
+        pytest.param(stamps("2025-01", "2025-12", "MS"), "MS", id="months"),
+        pytest.param(stamps("2025-01", "2025-12", "MS")[[0, 1, 5, 7]], "MS", id="months with gaps"),
+        pytest.param(stamps("2025-01-01", "2025-06-30", "W-WED"), "W-WED", id="weeks"),
+        pytest.param(stamps("2025-01-01", "2025-03-31"), "D", id="days"),
+        pytest.param(stamps("2025-01-01", "2025-03-31", "B"), "D", id="working days"),
+        pytest.param(stamps("2025-01-01", "2025-01-20", "h"), "h", id="hours"),
+        pytest.param(half_hours("2025-01-01", "2025-02-28").index, "30min", id="half hours with closed nights"),
+        pytest.param(stamps("2025-01-01", "2025-01-10", "5min")[::-1], "5min", id="five minutes in reverse"),
+    ],
+)
+def test_frequency_is_inferred_and_gaps_are_allowed(ds: pd.DatetimeIndex, freq: str) -> None:
+    assert demand.infer_frequency(ds) == freq
+
+
+@pytest.mark.parametrize(
+    ("ds", "sentence"),
+    [
+        pytest.param(stamps("2025-01-01", "2025-01-01"), "one point", id="one point"),
+        pytest.param(stamps("2025-01-01", "2025-01-03").repeat(2), "twice", id="repeated"),
+        pytest.param(stamps("2025-01", "2025-12", "ME"), "month ends", id="month ends"),
+        pytest.param(STARTS.append(stamps("2026-01", "2026-12", "ME")), "mixed", id="starts and ends"),
+        pytest.param(HALF_YEAR.append(stamps("2025-07-01", "2025-08-01", "30min")), "mixed", id="days, half hours"),
+        pytest.param(HALF_YEAR[:99] + pd.to_timedelta(np.arange(99) % 2, unit="min"), "mixed", id="off the grid"),
+        pytest.param(pd.DatetimeIndex([pd.NaT, pd.Timestamp("2025-01-01")]), "missing", id="missing stamp"),
+    ],
+)  # fmt: skip
+def test_a_frequency_that_is_none_is_refused_in_a_sentence(ds: pd.DatetimeIndex, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        demand.infer_frequency(ds)
+
+
+# ------------------------------------------------------------------ the forecast of one entity
+
+
+def test_months_and_days_run_to_the_end_of_the_next_fiscal_year(two_years: DemandForecast) -> None:
+    assert horizon_end(Calendar(7), "2026-03") == "2027-06"
+    assert forecast_of(two_years).index[-1] == pd.Timestamp("2027-06-30")
+    ahead = two_years.monthly[(two_years.monthly["scenario"] == "FC") & (two_years.monthly["period"] > "2026-03")]
+    assert list(ahead["period"]) == [f"{p}" for p in pd.period_range("2026-04", "2027-06", freq="M")]
+
+
+def test_a_season_without_surprises_is_forecast_closely(two_years: DemandForecast) -> None:
+    truth = daily("2023-07-01", "2027-06-30", noise=0)
+    ahead = forecast_of(two_years)
+    assert accuracy.wape(truth.reindex(ahead.index), ahead) < 0.05
+
+
+def test_the_model_beats_the_yardstick_where_there_is_noise(two_years: DemandForecast) -> None:
+    scores = two_years.accuracy.set_index("model")["wape"]
+    assert scores["prophet"] < scores["seasonal naive"]
+
+
+def test_the_reporting_months_forecast_is_reconstructed_with_the_cutoff_before_it(two_years: DemandForecast) -> None:
+    past = two_years.forecasts[two_years.forecasts["ds"] < "2026-04-01"]
+    assert past["reconstructed"].all()
+    assert (past["cutoff"] == past["ds"].dt.to_period("M").dt.start_time - pd.Timedelta(days=1)).all()
+    year_to_date = two_years.monthly[two_years.monthly["scenario"].eq("FC") & two_years.monthly["reconstructed"]]
+    assert set(JULY.calendar.months("2026-03", "ytd")) <= set(year_to_date["period"])
+
+
+def test_no_forecast_is_made_of_what_was_seen(two_years: DemandForecast) -> None:
+    for frame in (two_years.forecasts, two_years.backtest):
+        assert (frame["cutoff"] < frame["ds"]).all()
+    assert not two_years.forecasts.duplicated(["site", "service", "freq", "ds"]).any()
+
+
+def test_months_are_the_sum_of_their_days(two_years: DemandForecast) -> None:
+    days = two_years.forecasts.groupby(two_years.forecasts["ds"].dt.strftime("%Y-%m"))["yhat"].sum()
+    months = two_years.monthly[two_years.monthly["scenario"] == "FC"].set_index("period")["volume"]
+    assert months.to_dict() == pytest.approx(days.to_dict())
+    held = two_years.history.groupby(two_years.history["ds"].dt.strftime("%Y-%m"))["y"].sum()
+    actual = two_years.monthly[two_years.monthly["scenario"] == "AC"].set_index("period")["volume"]
+    assert actual.to_dict() == pytest.approx(held.to_dict())
+
+
+def test_intervals_are_nested_and_never_negative(two_years: DemandForecast, contacts: DemandForecast) -> None:
+    for table in (two_years.forecasts, contacts.forecasts):
+        ladder = ["lo95", "lo90", "lo80", "lo60", "yhat", "hi60", "hi80", "hi90", "hi95"]
+        assert (np.diff(table[ladder].to_numpy(), axis=1) >= 0).all()
+        assert (table["lo95"] >= 0).all()
+
+
+def test_a_level_shift_is_followed_within_two_months() -> None:
+    y = daily("2024-01-01", "2026-06-30")
+    y["2026-05-01":] *= 1.4
+    found = demand_forecast(volumes(y, "D"), {}, JULY, period="2026-06", entity="North")
+    truth = 1.4 * daily("2024-01-01", "2026-07-31", noise=0)["2026-07"]
+    assert found.monthly.query("scenario == 'FC' and period == '2026-07'")["volume"].item() == pytest.approx(
+        truth.sum(), rel=0.10
+    )
+
+
+def test_what_lies_after_the_period_is_not_seen() -> None:
+    y = daily("2025-01-01", "2025-09-30")
+    tampered = y.copy()
+    tampered["2025-07-01":] = 9e6
+    table = events(("2025-07-14", "Surprise", "campaign", False), ("2025-03-14", "Surprise", "campaign", False))
+    found = demand_forecast(volumes(tampered, "D"), {"events": table}, JULY, period="2025-06", entity="North")
+    told = demand_forecast(
+        volumes(y[:"2025-06-30"], "D"), {"events": table[1:]}, JULY, period="2025-06", entity="North"
+    )
+    pd.testing.assert_frame_equal(found.forecasts, told.forecasts)
+    pd.testing.assert_frame_equal(found.monthly, told.monthly)
+    pd.testing.assert_frame_equal(found.backtest, told.backtest)
+
+
+def test_a_month_in_progress_is_shown_and_not_learnt_from() -> None:
+    y = daily("2025-01-01", "2025-06-20")
+    wild = y.copy()
+    wild["2025-06-01":] *= 5
+    one, other = (demand_forecast(volumes(each, "D"), {}, JULY, period="2025-06", entity="North") for each in (y, wild))
+    pd.testing.assert_frame_equal(one.forecasts, other.forecasts)
+    june = one.monthly[one.monthly["period"] == "2025-06"].set_index("scenario")
+    assert not june.loc["AC", "complete"]
+    assert june.loc["AC", "volume"] == pytest.approx(y["2025-06"].sum())
+    assert june.loc["FC", "reconstructed"]
+    assert any("2025-06 is in progress" in note for note in one.notes)
+
+
+def test_a_month_that_ends_on_a_closed_weekend_is_complete() -> None:
+    y = daily("2025-01-01", "2025-08-31")  # 30 and 31 August 2025 are a Saturday and a Sunday
+    y = y[y.index.day_of_week < 5]
+    found = demand_forecast(volumes(y, "D"), {}, JULY, period="2025-08", entity="North")
+    assert found.monthly[found.monthly["scenario"] == "AC"]["complete"].all()
+    assert (forecast_of(found).index.day_of_week < 5).all()
+    assert found.notes == ()
+
+
+def test_missing_days_are_gaps_not_zeros() -> None:
+    y = daily("2024-01-01", "2025-12-31", noise=0.01)
+    gappy = y.drop(y.index[50:690:7])
+    whole, holed = (
+        forecast_of(demand_forecast(volumes(each, "D"), {}, JULY, period="2025-12", entity="North"))
+        for each in (y, gappy)
+    )
+    assert accuracy.wape(whole, holed.reindex(whole.index)) < 0.03
+
+
+# ------------------------------------------------------------------ effects of days
+
+
+def test_a_holiday_keeps_the_effect_it_had() -> None:
+    y = daily("2023-01-01", "2025-06-30", noise=0.01)
+    shut = day_effects(None, "IE", y.index[0], y.index[-1])["ds"]
+    y[y.index.isin(shut)] *= 0.4
+    settings = Settings(holidays="IE", calendar=Calendar(7))
+    ahead = forecast_of(demand_forecast(volumes(y, "D"), {}, settings, period="2025-06", entity="North"))
+    christmas = ahead["2025-12-25"] / ahead[["2025-12-18", "2026-01-08"]].mean()
+    assert christmas == pytest.approx(0.4, abs=0.08)
+
+
+def test_only_a_campaign_known_ahead_moves_the_forecast() -> None:
+    y = daily("2023-07-01", "2025-06-30", noise=0.01)
+    days = [f"2025-03-{day:02d}" for day in range(3, 13)]
+    y[days] *= 1.5
+    past = [(day, "Spring 2025", "campaign", False) for day in days]
+    found = {
+        known: forecast_of(
+            demand_forecast(
+                volumes(y, "D"),
+                {"events": events(*past, ("2025-09-03", "Spring 2026", "campaign", known))},
+                JULY,
+                period="2025-06",
+                entity="North",
+            )
+        )
+        for known in (True, False)
+    }
+    day = "2025-09-03"
+    assert found[True][day] / found[False][day] == pytest.approx(1.5, abs=0.1)
+    assert found[True].drop(pd.Timestamp(day)).to_numpy() == pytest.approx(
+        found[False].drop(pd.Timestamp(day)).to_numpy(), rel=1e-6
+    )
+
+
+def test_a_planned_closure_leaves_what_closures_left_before() -> None:
+    y = daily("2024-01-01", "2025-06-30", noise=0.01)
+    y["2025-02-10":"2025-02-14"] = 0
+    rows = [(f"2025-02-{day}", "Flood", "closure", False) for day in range(10, 15)]
+    table = events(*rows, ("2025-10-08", "Stocktaking", "closure", True))
+    ahead = forecast_of(demand_forecast(volumes(y, "D"), {"events": table}, JULY, period="2025-06", entity="North"))
+    assert ahead["2025-10-08"] == 0
+    assert ahead["2025-10-07"] > 800
+
+
+def test_holidays_closed_so_far_stay_closed() -> None:
+    y = half_hours("2025-01-01", "2025-05-31").groupby(lambda ds: ds.normalize()).sum()
+    table = day_effects(None, "US", y.index[0], pd.Timestamp("2025-12-31"))
+    y = y[~y.index.isin(table["ds"])]
+    closed, _ = closed_calendar(y, table, stamps("2025-07-03", "2025-07-06"))
+    assert list(closed) == [False, True, True, True]  # Thursday, Independence Day, weekend
+
+
+def test_a_country_without_holidays_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="country 'XX'"):
+        day_effects(None, "XX", pd.Timestamp("2025-01-01"), pd.Timestamp("2025-12-31"))
+
+
+# ------------------------------------------------------------------ intervals of the day
+
+
+def test_days_are_exactly_the_sum_of_their_intervals(contacts: DemandForecast) -> None:
+    rows = contacts.forecasts[contacts.forecasts["freq"] == "30min"]
+    days = contacts.forecasts[contacts.forecasts["freq"] == "D"].set_index("ds")["yhat"]
+    assert rows.groupby(rows["ds"].dt.normalize())["yhat"].sum().to_dict() == days.to_dict()
+
+
+def test_closed_intervals_stay_closed(contacts: DemandForecast) -> None:
+    ds = contacts.forecasts.loc[contacts.forecasts["freq"] == "30min", "ds"].dt
+    assert ds.hour.between(8, 17).all()
+    assert (ds.day_of_week < 5).all()
+
+
+def test_an_intraday_history_also_has_its_days(contacts: DemandForecast) -> None:
+    assert set(contacts.history["freq"]) == {"30min", "D"}
+    assert contacts.history.groupby("freq")["y"].sum().nunique() == 1
+
+
+def test_profile_shares_are_the_mean_shape_of_the_weekday() -> None:
+    ds = stamps("2025-01-06", "2025-01-06 03:00", "h")  # a Monday
+    profile = demand.seasonal_profile(pd.DataFrame({"unique_id": "a", "ds": ds, "y": [1.0, 0.0, 2.0, 5.0]}), "h")
+    assert profile["minute"].tolist() == [0, 120, 180]
+    assert profile["share"].tolist() == pytest.approx([1 / 8, 2 / 8, 5 / 8])
+
+
+def test_recent_weeks_weigh_more_in_the_profile() -> None:
+    y = pd.Series(1.0, index=stamps("2025-01-06", "2025-03-30 23:00", "h"))
+    y[(y.index.hour == 9) & (y.index >= "2025-03-03")] = 10.0
+    rows = long(a=y)
+    long_memory, short_memory = (
+        demand.seasonal_profile(rows, "h", half_life_weeks=weeks)
+        .query("weekday == 0 and minute == 540")["share"]
+        .item()
+        for weeks in (52, 1)
+    )
+    assert 1 / 24 < long_memory < short_memory < 10 / 33
+
+
+def test_an_hour_that_the_clock_skips_has_no_demand_and_the_day_keeps_its_volume() -> None:
+    absent = skipped_times(pd.Timestamp("2026-03-29"), pd.Timestamp("2026-03-30"), "30min", "Europe/Dublin")
+    assert list(absent) == [pd.Timestamp("2026-03-29 01:00"), pd.Timestamp("2026-03-29 01:30")]
+    profile = demand.seasonal_profile(
+        long(a=pd.Series(1.0, index=stamps("2026-01-01", "2026-02-28", "30min"))), "30min"
+    )
+    points = spread(pd.DataFrame({"ds": [pd.Timestamp("2026-03-29")], "yhat": [46.0]}), profile, absent)
+    assert len(points) == 46
+    assert points["yhat"].tolist() == pytest.approx([1.0] * 46)
+
+
+def test_a_day_that_lacks_a_tenth_of_its_intervals_has_no_total() -> None:
+    y = pd.Series(1.0, index=stamps("2025-01-06", "2025-02-02 23:00", "h"))
+    lacking = y.drop(stamps("2025-01-20 00:00", "2025-01-20 04:00", "h")).drop(pd.Timestamp("2025-01-21 02:00"))
+    totals = day_totals(lacking, "h")
+    assert pd.Timestamp("2025-01-20") not in totals.index
+    assert totals["2025-01-21"] == 23
+
+
+# ------------------------------------------------------------------ calibration
+
+
+@given(st.integers(20, 400), st.sampled_from(LEVELS))
+def test_the_conformal_quantile_leaves_room_for_the_error_to_come(n: int, level: int) -> None:
+    sizes = np.arange(1, n + 1, dtype=float)
+    assert (conformal_quantile(sizes, level) >= level / 100 * (n + 1)) or conformal_quantile(sizes, level) == n
+
+
+def test_own_errors_speak_where_there_are_enough_of_them() -> None:
+    errors = pd.DataFrame({"unique_id": "a", "step": 1, "error": np.arange(1.0, 100.0)})
+    widths = demand.calibrate(errors, (80,), edges=(1,), spreads=pd.Series({"a": 3.0}))
+    assert widths["width"].tolist() == [80.0, 80.0]  # the 80th of 99; a horizon never tested keeps the last known width
+
+
+def test_a_series_without_errors_borrows_those_of_the_panel_in_its_own_spread() -> None:
+    errors = pd.DataFrame({"unique_id": "a", "step": 1, "error": np.arange(1.0, 100.0)})
+    spreads = pd.Series({"a": 2.0, "b": 0.5, "c": np.nan})
+    widths = (
+        demand.calibrate(errors, (80,), edges=(1,), spreads=spreads)
+        .query("bucket == 0")
+        .set_index("unique_id")["width"]
+    )
+    assert widths["b"] == pytest.approx(0.5 * 80 / 2)
+    assert np.isnan(widths["c"])
+
+
+def test_widths_never_fall_with_the_horizon() -> None:
+    errors = pd.DataFrame({"unique_id": "a", "step": np.repeat([1, 9], 50), "error": np.repeat([4.0, 1.0], 50)})
+    widths = demand.calibrate(errors, LEVELS, edges=(3,), spreads=pd.Series({"a": 1.0}))
+    assert widths["width"].tolist() == [4.0] * 8
+
+
+def test_intervals_cover_what_they_say_on_a_known_process() -> None:
+    series = {f"s{k:02d}": monthly(72, noise=0.08, seed=k) for k in range(16)}
+    found = demand.forecast_panel(long(**{name: y[:66] for name, y in series.items()}), 6, "MS", n_jobs=2)
+    actual = pd.concat([y[66:] for y in series.values()]).to_numpy()
+    assert 0.70 <= accuracy.coverage(actual, found["lo80"], found["hi80"]) <= 0.90
+    assert 0.88 <= accuracy.coverage(actual, found["lo95"], found["hi95"]) <= 1.0
+
+
+# ------------------------------------------------------------------ panels
+
+
+def test_neither_order_nor_threads_change_a_number() -> None:
+    series = {name: monthly(60, seed=k) for k, name in enumerate("abc")}
+    one = demand.forecast_panel(long(**series), 12, "MS")
+    other = demand.forecast_panel(
+        long(**dict(reversed(series.items()))).sample(frac=1, random_state=1), 12, "MS", n_jobs=3
+    )
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+@pytest.mark.slow
+def test_an_executor_does_the_work_and_changes_nothing() -> None:
+    rows = long(a=monthly(60), b=monthly(40, seed=2))
+    with ProcessPoolExecutor(2) as pool:
+        there = demand.forecast_panel(rows, 6, "MS", executor=pool)
+    pd.testing.assert_frame_equal(there, demand.forecast_panel(rows, 6, "MS"), check_exact=True)
+
+
+def test_the_forecast_grows_with_the_scale() -> None:
+    y = monthly(60)
+    small, large = (demand.forecast_panel(long(a=each), 12, "MS") for each in (y, y * 1000))
+    assert (large["yhat"] / small["yhat"]).to_numpy() == pytest.approx(1000, rel=1e-3)
+
+
+def test_both_tiers_have_the_columns_of_the_design() -> None:
+    bounds = [f"{side}{level}" for level in LEVELS for side in ("lo", "hi")]
+    for tier in ("fast", "full"):
+        found = demand.forecast_panel(long(a=monthly(18)), 3, "MS", tier=tier)
+        assert list(found.columns) == ["unique_id", "ds", "yhat", *bounds, "model"]
+        assert found["ds"].tolist() == stamps("2016-07", "2016-09", "MS").tolist()
+
+
+@pytest.mark.parametrize(
+    ("y", "expected", "model", "note"),
+    [
+        pytest.param([7.0], [7, 7], "last value", "one point", id="one point"),
+        pytest.param([6.0, 8.0, 10.0], [8, 8], "mean", "less than one season", id="less than a season"),
+        pytest.param([5.0] * 30, [5, 5], "mean", "constant at 5", id="constant"),
+        pytest.param([float(k) for k in range(1, 19)], [7, 8], "seasonal naive", "too few", id="less than two seasons"),
+    ],
+)
+def test_a_short_history_falls_back_and_says_so(y: list[float], expected: list[float], model: str, note: str) -> None:
+    rows = pd.DataFrame({"unique_id": "a", "ds": stamps("2020-01", "2025-01", "MS")[: len(y)], "y": y})
+    found = demand.forecast_panel(rows, 2, "MS")
+    assert found["yhat"].tolist() == expected
+    assert set(found["model"]) == {model}
+    assert note in found.attrs["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        pytest.param(lambda y: y.assign(y=np.nan), "no value on record", id="all missing"),
+        pytest.param(lambda y: y.assign(y=y["y"].where(y.index != 3, np.inf)), "infinite", id="infinite"),
+        pytest.param(lambda y: pd.concat([y, y[:1]]), "twice", id="duplicated"),
+        pytest.param(
+            lambda y: y.assign(ds=stamps("2020-01-01", "2020-02-29")[: len(y)]), "measured by D", id="another frequency"
+        ),
+    ],
+)
+def test_a_series_that_cannot_be_forecast_is_named_and_the_rest_goes_on(spoil: object, sentence: str) -> None:
+    bad = spoil(long(bad=monthly(30)).reset_index(drop=True))  # type: ignore[operator]
+    found = demand.forecast_panel(pd.concat([bad, long(good=monthly(30))]), 3, "MS")
+    assert set(found["unique_id"]) == {"good"}
+    (note,) = found.attrs["notes"]
+    assert note.startswith("bad ")
+    assert sentence in note
+
+
+def test_negative_series_may_be_forecast_negative_and_zeros_stay_possible() -> None:
+    y = monthly(48) - 500
+    found = demand.forecast_panel(long(a=y, b=monthly(48).where(lambda v: v > 450, 0.0)), 12, "MS")
+    assert (found.query("unique_id == 'a'")["lo95"] < 0).any()
+    assert (found.query("unique_id == 'b'")["lo95"] >= 0).all()
+
+
+def test_hours_are_forecast_from_the_stamp_after_the_last_one() -> None:
+    y = pd.Series(
+        np.random.default_rng(1).poisson(20, 24 * 60).astype(float),
+        index=stamps("2025-01-01", "2025-12-31", "h")[: 24 * 60],
+    )
+    found = demand.forecast_panel(long(a=y[:-10]), 24, "h")
+    assert found["ds"].tolist() == [y.index[-11] + pd.Timedelta(hours=k) for k in range(1, 25)]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        pytest.param({"tier": "fst"}, "tier 'fst'", id="tier"),
+        pytest.param({"horizon": 0}, "horizon is 0", id="horizon"),
+        pytest.param({"history": pd.DataFrame({"ds": [], "y": []})}, "no column unique_id", id="columns"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        demand.forecast_panel(**({"history": long(a=monthly(30)), "horizon": 3, "freq": "MS"} | change))  # type: ignore[arg-type]
+
+
+def test_backtests_look_ahead_only_and_carry_their_yardstick() -> None:
+    y = monthly(72)
+    rows = demand.backtest(long(a=y, b=monthly(60, seed=2)), 6, "MS", windows=3)
+    assert (rows["cutoff"] < rows["ds"]).all()
+    assert rows.groupby("unique_id")["cutoff"].nunique().tolist() == [3, 3]
+    own = rows[rows["unique_id"] == "a"]
+    assert own["y"].tolist() == y.reindex(own["ds"]).tolist()
+    assert own["yardstick"].tolist() == y.reindex(own["ds"] - pd.DateOffset(years=1)).tolist()
+
+
+def test_a_backtest_is_not_changed_by_what_came_later() -> None:
+    y = monthly(72)
+    later = y.copy()
+    later.iloc[-3:] *= 10
+    first, second = (demand.backtest(long(a=each), 6, "MS").query("cutoff == cutoff.min()") for each in (y, later))
+    assert first["yhat"].tolist() == second["yhat"].tolist()
+
+
+def test_nothing_is_written_to_stderr(root: Path) -> None:
+    code = (
+        "import pandas as pd, numpy as np; from opsanalytics import demand;"
+        "ds = pd.date_range('2020-01', periods=36, freq='MS');"
+        "history = pd.DataFrame({'unique_id': 'a', 'ds': ds, 'y': np.arange(36) % 12 + 20.0});"
+        "print(len(demand.forecast_panel(history, 3, 'MS')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root / "src")
+    assert (done.stdout.strip(), done.stderr) == ("3", "")
+
+
+# ------------------------------------------------------------------ several series, several sites
+
+
+def test_series_that_cannot_be_forecast_are_named_in_the_notes() -> None:
+    good = daily("2024-06-01", "2025-06-30")
+    rows = pd.concat(
+        [
+            volumes(good, "D", service="Good"),
+            volumes(good * np.nan, "D", service="Empty"),
+            volumes(good[:"2024-10-31"], "D", service="Ended"),
+            volumes(good["2025-06-25":], "D", service="New"),
+        ]
+    )
+    found = demand_forecast(rows, {}, JULY, period="2025-06", entity="North")
+    assert set(found.forecasts["service"]) == {"Good"}
+    said = " ".join(found.notes)
+    for sentence in (
+        "Empty at North has no value on record",
+        "Ended at North ends in 2024-10",
+        "New at North has no complete month",
+    ):
+        assert sentence in said
+    assert set(found.monthly["service"]) == {"Good", "Ended", "New"}
+
+
+def test_an_entity_without_demand_is_refused_and_the_others_are_named() -> None:
+    with pytest.raises(ValueError, match="'South' has no demand on record; there is some for North"):
+        demand_forecast(volumes(daily("2025-01-01", "2025-06-30"), "D"), {}, JULY, period="2025-06", entity="South")
+
+
+@pytest.fixture(scope="module")
+def three_sites() -> dict[str, DemandForecast]:
+    rows = pd.concat(
+        [
+            volumes(daily("2025-01-01", "2025-06-30"), "D", "North"),
+            volumes(daily("2025-01-01", "2025-06-30", level=400, seed=2), "D", "South"),
+            volumes(daily("2025-01-01", "2025-06-30", seed=3), "D", "South", "Parcels", "parcels"),
+            volumes(daily("2025-01-01", "2025-06-30", seed=4), "D", "North", "Mail", "letters"),
+            volumes(daily("2025-01-01", "2025-06-30", seed=5), "D", "South", "Mail", "sacks"),
+        ]
+    )
+    return {
+        entity: demand_forecast(rows, {}, JULY, period="2025-06", entity=entity)
+        for entity in ("North", "South", "(all)")
+    }
+
+
+def test_the_whole_is_the_sum_of_its_sites(three_sites: dict[str, DemandForecast]) -> None:
+    north, south, whole = (
+        found.forecasts.query("service == 'Calls'").set_index("ds") for found in three_sites.values()
+    )
+    assert set(whole["site"]) == {"(all)"}
+    assert whole["yhat"].to_numpy() == pytest.approx((north["yhat"] + south["yhat"]).to_numpy())
+    for side in ("hi80", "hi95"):
+        root = np.hypot(north[side] - north["yhat"], south[side] - south["yhat"])
+        assert (whole[side] - whole["yhat"]).to_numpy() == pytest.approx(root.to_numpy())
+    months = [
+        found.monthly.query("service == 'Calls'").groupby(["period", "scenario"])["volume"].sum()
+        for found in three_sites.values()
+    ]
+    assert months[2].to_numpy() == pytest.approx((months[0] + months[1]).to_numpy())
+
+
+def test_a_service_of_one_site_passes_through(three_sites: dict[str, DemandForecast]) -> None:
+    south, whole = (three_sites[entity].forecasts.query("service == 'Parcels'") for entity in ("South", "(all)"))
+    columns = ["service", "unit", "freq", "cutoff", "ds", "yhat", "lo80", "hi80", "model", "reconstructed"]
+    pd.testing.assert_frame_equal(south[columns].reset_index(drop=True), whole[columns].reset_index(drop=True))
+
+
+def test_different_units_are_never_added_up(three_sites: dict[str, DemandForecast]) -> None:
+    whole = three_sites["(all)"]
+    assert set(whole.forecasts.query("service == 'Mail'")["unit"]) == {"letters", "sacks"}
+    assert any("Mail is counted in letters and in sacks" in note for note in whole.notes)
+
+
+def test_a_day_that_one_site_did_not_record_has_no_total(three_sites: dict[str, DemandForecast]) -> None:
+    north, south = three_sites["North"], three_sites["South"]
+    gap = pd.Timestamp("2025-03-05")
+    holed = DemandForecast(**{**vars(north), "history": north.history[north.history["ds"] != gap]})
+    whole = demand.total([holed, south]).history.query("service == 'Calls'").set_index("ds")["y"]
+    assert gap not in whole.index
+    assert len(whole) == 180
+
+
+def test_forecasts_of_different_months_are_not_added_up(three_sites: dict[str, DemandForecast]) -> None:
+    north = three_sites["North"]
+    with pytest.raises(ValueError, match="2025-05, 2025-06"):
+        demand.total([north, DemandForecast(**{**vars(north), "period": "2025-05"})])
+    with pytest.raises(ValueError, match="nothing to add up"):
+        demand.total([])
+
+
+# ------------------------------------------------------------------ real data
+
+
+def real_volumes(folder: Path, freq: str) -> pd.DataFrame:
+    rows = pd.read_csv(folder / "demand.csv", dtype={"site": "str", "service": "str"}, parse_dates=["ds"])
+    y = pd.Series(rows["volume"].to_numpy(dtype=float), index=pd.DatetimeIndex(rows["ds"]))
+    return volumes(y, freq, str(rows["site"][0]), str(rows["service"][0]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "freq", "period", "site"),
+    [
+        pytest.param("contact_centre", "30min", "2003-07", "Main", id="half-hourly calls of a bank, five months"),
+        pytest.param("emergency_department", "h", "2016-11", "Iowa", id="hourly arrivals of a hospital, three years"),
+    ],
+)
+def test_real_intraday_demand_is_forecast_better_than_the_yardstick(
+    real: Path, folder: str, freq: str, period: str, site: str
+) -> None:
+    settings = Settings(holidays="US", time_zone="America/New_York")
+    found = demand_forecast(real_volumes(real / folder, freq), {}, settings, period=period, entity=site)
+    scores = found.accuracy.assign(yardstick=found.accuracy["model"] == "seasonal naive")
+    wape = scores.pivot_table(index="freq", columns="yardstick", values="wape")
+    assert (wape[False] < wape[True]).all()
+    assert scores.loc[~scores["yardstick"], "coverage80"].between(0.7, 0.9).all()
+    assert found.history["ds"].max() < pd.Timestamp(f"{period}-01") + pd.DateOffset(months=1)
+    assert found.monthly[found.monthly["scenario"] == "AC"]["complete"].all()
+
+
+@pytest.mark.slow
+def test_real_monthly_series_beat_the_seasonal_naive(real: Path) -> None:
+    rows = pd.read_parquet(real / "series" / "hospital_monthly.parquet")
+    rows = rows[rows["unique_id"].isin(sorted(rows["unique_id"].unique())[:16])]
+    train, test = rows[rows["split"] == "train"], rows[rows["split"] == "test"]
+    found = demand.forecast_panel(train, 12, "MS", n_jobs=2).merge(test, on=["unique_id", "ds"], validate="one_to_one")
+    naive = train.assign(ds=train["ds"] + pd.DateOffset(years=1))[["unique_id", "ds", "y"]].rename(
+        columns={"y": "naive"}
+    )
+    found = found.merge(naive, on=["unique_id", "ds"], validate="one_to_one")
+    assert accuracy.smape(found["y"], found["yhat"]) < 0.95 * accuracy.smape(found["y"], found["naive"])
+    assert 0.7 <= accuracy.coverage(found["y"], found["lo80"], found["hi80"]) <= 0.9
