@@ -473,6 +473,16 @@ def test_a_posting_may_belong_to_its_month_or_the_two_before(tmp_path: Path, per
     assert found(inputs) == ([] if accepted else [("wrong_period", "ledger", 5, "period", period)])
 
 
+def test_a_line_in_another_currency_is_left_out_and_its_total_unknown(tmp_path: Path) -> None:
+    lines = [line + (",currency" if k == 0 else ",EUR") for k, line in enumerate(LEDGER.splitlines())]
+    foreign = "D9,1,2026-05-31,2026-05,0100,6000,11.00,,GBP"
+    inputs = sources.read(company(tmp_path, ledger="\n".join([*lines, foreign]) + "\n", control_totals=TOTALS))
+    assert found(inputs) == [("foreign_currency", "ledger", len(lines) + 1, "currency", "GBP")]
+    assert severities(inputs) == {"foreign_currency": "quarantined"}
+    unknown = inputs.control[~inputs.control["known"]]
+    assert set(unknown["type"]) == {"cost"}
+
+
 def test_overlapping_validity_is_an_error_at_the_later_row(tmp_path: Path) -> None:
     inputs = sources.read(company(tmp_path, cost_centres=COST_CENTRES + "0200,2026-06-30,Office,Support,North,\n"))
     assert found(inputs) == [("overlapping_validity", "cost_centres", 4, "valid_from", "2026-06-30")]

@@ -21,6 +21,7 @@ import pandas as pd
 
 from opsanalytics import budget, demand, sources, staffing
 from opsanalytics.formats import ALL, TOTAL, UNASSIGNED, slug
+from opsanalytics.periods import is_month
 from opsanalytics.schemas import NEEDS
 
 Result = budget.BudgetVariance | demand.DemandForecast | staffing.StaffingForecast
@@ -117,8 +118,11 @@ def _variances(inputs: sources.Inputs, period: str, entities: Sequence[str]) -> 
 def _entities(inputs: sources.Inputs, period: str) -> list[str]:
     """Return the entities, and `(unassigned)` where money has no site, so that they sum to the whole."""
     named = inputs.entities()
-    money = pd.concat([inputs.actuals(period), inputs.tables["budget"].query("period <= @period")])[_PLACED]
-    placed = budget.placed(money.drop_duplicates(), inputs.tables["cost_centres"], inputs.settings.calendar)
+    calendar = inputs.settings.calendar
+    plan = inputs.tables["budget"]["period"]
+    last_months = plan.map({p: p if is_month(p) else calendar.months_of_year(int(p))[-1] for p in plan.unique()})
+    money = pd.concat([inputs.actuals(period), inputs.tables["budget"].assign(period=last_months)])[_PLACED]
+    placed = budget.placed(money.drop_duplicates(), inputs.tables["cost_centres"], calendar)
     return [UNASSIGNED, *named] if (placed["site"] == UNASSIGNED).any() else named
 
 

@@ -176,6 +176,8 @@ class _Check:
         rows.sync_left(con, name, findings)
         if name == "ledger":
             rows.report_wrong_periods(con, typed, self.settings.calendar, findings)
+            rows.sync_left(con, name, findings)
+            rows.report_foreign_currencies(con, typed, self.settings.currency, findings)
         if name == "demand":
             instants.report_nonexistent(con, typed.relation, staged.file, findings)
         rows.sync_left(con, name, findings)

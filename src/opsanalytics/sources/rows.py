@@ -399,6 +399,20 @@ def report_wrong_periods(con: duckdb.DuckDBPyConnection, typed: Typed, calendar:
         findings.leave_out("ledger", int(row), "wrong_period", "period", period, counted=True)
 
 
+def report_foreign_currencies(con: duckdb.DuckDBPyConnection, typed: Typed, currency: str, findings: Findings) -> None:
+    """Report the ledger lines in another currency: added up as they stand they would make a wrong figure."""
+    if "currency" not in typed.columns:
+        return
+    rows = con.execute(
+        f"SELECT {ROW}, currency FROM {typed.open} WHERE currency <> {literal(currency)} ORDER BY {ROW}"
+    ).fetchall()
+    for row, other in rows:
+        remedy = f"The organisation's currency is {currency} (workbook.toml): state the amount in it at the source."
+        findings.report(QUARANTINED, "ledger", typed.file, int(row), "currency", "foreign_currency", other, remedy)
+        findings.leave_out("ledger", int(row), "foreign_currency", "currency", other, counted=False)
+        findings.unknown_amounts.add(int(row))
+
+
 def report_overlaps(frame: pd.DataFrame, rows: Sequence[int], file: str, findings: Findings) -> None:
     """Report the cost centres that stand in two places on one day: the later row is named, and both are kept."""
     spans = sorted(
