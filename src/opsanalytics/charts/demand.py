@@ -1,0 +1,250 @@
+"""Pictures of demand: the forecast with its intervals, months against forecast, how well it did before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from opsanalytics import formats
+from opsanalytics.charts import canvas as paper
+from opsanalytics.charts.canvas import SCENARIOS, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from opsanalytics.demand import DemandForecast
+
+_WEEK = pd.Timedelta(weeks=1)
+_TAILS = {"MS": (157 * _WEEK, 105 * _WEEK), "W": (104 * _WEEK, 52 * _WEEK), "D": (8 * _WEEK, 13 * _WEEK)}
+_GRAINS = {"MS": "by month", "W": "by week", "D": "by day", "h": "by hour"}
+_SHADES = ("#262626", "#7a7a7a", "#a8a8a8", "#cfcfcf")
+
+
+def forecast_fan(forecast: DemandForecast, site: str, service: str, freq: str = "") -> Axes:
+    """What is to come, and how sure is it? The end of the history, the forecast, its 80 % and 95 % intervals.
+
+    Drawn at `freq`, else by the month or day where the service has these: three years and two of months,
+    two years and one of weeks, eight weeks and thirteen of days, one week and one of shorter intervals.
+    """
+    history, ahead = _series(forecast.history, site, service), _series(forecast.forecasts, site, service)
+    freq = freq or _shared_frequency(history, ahead)
+    history, ahead = _ends(history, ahead, freq)
+    grain = _grain(freq)
+    caption = _caption(
+        forecast, site, f"{_unit(forecast, site, service)} {grain}: AC and FC with 80 % and 95 % intervals"
+    )
+    ax = paper.canvas(f"{plain(service)}: {_monthly_message(forecast, site, service)}", caption)
+    if history.empty and ahead.empty:
+        return paper.empty(ax, "Neither history nor forecast.")
+    if len(ahead):
+        for level, alpha in (("95", 0.14), ("80", 0.26)):
+            low, high = ahead[f"lo{level}"], ahead[f"hi{level}"]
+            style: dict[str, Any] = {"color": paper.FORECAST, "alpha": alpha, "linewidth": 0}
+            ax.fill_between(ahead["ds"], low, high, label=f"{level} %", gid=level, **style)
+        style = {"color": paper.FORECAST, "linewidth": 1.6, "linestyle": (0, (4, 1.5))}
+        ax.plot(ahead["ds"], ahead["yhat"], label="FC", gid="FC", **style)
+    style = {"color": paper.INK, "linewidth": 1.5, "marker": "o" if len(history) < 40 else "", "markersize": 3}
+    ax.plot(history["ds"], history["y"], label="AC", gid="AC", **style)
+    paper.dates_below(ax)
+    paper.numbers_left(ax, [*history["y"], *ahead["hi95"]])
+    paper.zero_line(ax)
+    paper.legend(ax)
+    return ax
+
+
+def seasonal_shape(forecast: DemandForecast, site: str, service: str) -> Axes:
+    """Which months are high and which are low? One line a calendar year, the latest dark, the forecast dashed."""
+    rows = _series(forecast.monthly, site, service)
+    rows = rows[rows["volume"].notna()]
+    actual = rows[(rows["scenario"] == "AC") & rows["complete"].astype(bool)]
+    ahead = rows[(rows["scenario"] == "FC") & ~rows["period"].isin(actual["period"])]
+    ahead = ahead[ahead["period"] > forecast.period]
+    caption = _caption(forecast, site, f"{_unit(forecast, site, service)} by month, one line a year: AC and FC")
+    ax = paper.canvas(_shape_message(service, actual), caption)
+    if actual.empty:
+        return paper.empty(ax, "No whole month.")
+    years = sorted(actual["period"].str[:4].unique(), reverse=True)[: len(_SHADES)]
+    for shade, year in reversed(list(zip(_SHADES, years, strict=False))):
+        _year_line(ax, actual[actual["period"].str[:4] == year], label=year, color=shade, linewidth=1.8)
+    for year, part in list(ahead.groupby(ahead["period"].str[:4]))[:1]:
+        _year_line(ax, part, label=f"{year} FC", color=paper.FORECAST, linewidth=1.6, linestyle=(0, (4, 1.5)))
+    ax.set_xticks(range(12), [formats.month_name(f"2000-{k:02d}")[:3] for k in range(1, 13)])
+    ax.set_xlim(-0.4, 11.4)
+    paper.numbers_left(ax, [float(v) for v in rows["volume"]])
+    paper.zero_line(ax)
+    paper.legend(ax)
+    return ax
+
+
+def monthly_volumes(forecast: DemandForecast, site: str, service: str) -> Axes:
+    """What was and what will be the month's volume? AC solid, FC hatched; a month in progress is grey."""
+    rows = _series(forecast.monthly, site, service)
+    months = sorted(rows["period"].unique())
+    months = months[-30:]
+    rows = rows[rows["period"].isin(months) & rows["volume"].notna()]
+    place = {m: k for k, m in enumerate(months)}
+    unit = _unit(forecast, site, service)
+    caption = _caption(forecast, site, f"{unit} by month: AC and FC")
+    ax = paper.canvas(f"{plain(service)}: {_monthly_message(forecast, site, service)}", caption)
+    if rows.empty:
+        return paper.empty(ax, "No whole month.")
+    actual, planned = rows[rows["scenario"] == "AC"], rows[rows["scenario"] == "FC"]
+    whole = actual["complete"].astype(bool)
+    for name, part, width, style in (
+        ("FC", planned, 0.8, SCENARIOS["FC"]),
+        ("AC", actual[whole], 0.5, SCENARIOS["AC"]),
+        ("AC, month in progress", actual[~whole], 0.5, SCENARIOS["PY"]),
+    ):
+        if len(part):
+            ax.bar([place[p] for p in part["period"]], part["volume"], width, label=name, gid=name, **style)
+    paper.months_below(ax, months)
+    paper.numbers_left(ax, [float(v) for v in rows["volume"]])
+    paper.zero_line(ax)
+    paper.legend(ax)
+    return ax
+
+
+def backtest_accuracy(forecast: DemandForecast, *, top: int = 15) -> Axes:
+    """Is the forecast worth it? The error of each service's forecast beside that of the seasonal-naive yardstick.
+
+    WAPE of the backtest: absolute error as a share of the volume, so that services compare.
+    """
+    scores = _scores(forecast)
+    best = scores[scores["used"]].groupby(_KEY, dropna=False)["wape"].min().sort_values(ascending=False, kind="stable")
+    shown = list(best.index[:top])
+    names = [_score_name(scores, *key) for key in shown]
+    subject = f"WAPE of the backtest, in % of volume{f', the {top} largest of {len(best)}' if len(best) > top else ''}"
+    height = 0.7 + 0.36 * max(len(names), 3)
+    ax = paper.canvas(_accuracy_message(scores), _caption(forecast, "", subject), height=height)
+    if not names:
+        return paper.empty(ax, "Too little history to test a forecast on.")
+    for y, key in enumerate(shown):
+        here = scores[(scores[_KEY] == list(key)).all(axis=1)]
+        _dots(ax, y, here[here["used"]], here[~here["used"]])
+    paper.names_at_left(ax, names)
+    high = float(scores["wape"].max())
+    ticks = _nice_ticks(high)
+    ax.set_xlim(0, max(ticks[-1], high) * 1.04)
+    ax.set_xticks(ticks, [formats.share(t) for t in ticks])
+    ax.grid(axis="x", color="#e6e6e6")
+    paper.zero_line(ax, vertical=True)
+    paper.legend(ax)
+    return ax
+
+
+_KEY = ["site", "service", "freq"]
+
+
+def _scores(forecast: DemandForecast) -> pd.DataFrame:
+    """Mark which scores are of a model that the forecasts use; the others are yardsticks."""
+    made = forecast.forecasts[~forecast.forecasts["reconstructed"].astype(bool)]
+    made = made[[*_KEY, "model"]].drop_duplicates().assign(used=True)
+    scores = forecast.accuracy[forecast.accuracy["wape"].notna()]
+    scores = scores.merge(made, on=[*_KEY, "model"], how="left", validate="many_to_one")
+    return scores.assign(used=scores["used"].notna())
+
+
+def _score_name(scores: pd.DataFrame, site: str, service: str, freq: str) -> str:
+    several = scores[(scores["site"] == site) & (scores["service"] == service)]["freq"].nunique() > 1
+    place = f", {site}" if scores["site"].nunique() > 1 else ""
+    return plain(f"{service}{place}{f', {_grain(freq)}' if several else ''}")
+
+
+def _grain(freq: str) -> str:
+    return _GRAINS.get(_kind(freq), f"by {freq.replace('min', ' min')}")
+
+
+def _kind(freq: str) -> str:
+    return "W" if freq.startswith("W") else freq
+
+
+def _ends(history: pd.DataFrame, ahead: pd.DataFrame, freq: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the end of the history and the beginning of the latest forecast, at one frequency."""
+    before, after = _TAILS.get(_kind(freq), (_WEEK, _WEEK))
+    history = history[(history["freq"] == freq) & history["y"].notna()].sort_values("ds")
+    ahead = ahead[ahead["freq"] == freq]
+    ahead = ahead[ahead["cutoff"] == ahead["cutoff"].max()].sort_values("ds")
+    if len(history):
+        history = history[history["ds"] > history["ds"].max() - before]
+    if len(ahead):
+        ahead = ahead[ahead["ds"] < ahead["ds"].min() + after]
+    return history, ahead
+
+
+def _year_line(ax: Axes, rows: pd.DataFrame, **style: Any) -> None:
+    rows = rows.sort_values("period")
+    months = [int(period[5:7]) - 1 for period in rows["period"]]
+    ax.plot(months, rows["volume"], marker="o", markersize=3.5, gid=style["label"], **style)
+
+
+def _shape_message(service: str, actual: pd.DataFrame) -> str:
+    if actual.empty:
+        return plain(service)
+    last = actual.sort_values("period").tail(12).sort_values("volume")
+    low, high = (formats.month_name(last["period"].iloc[k]) for k in (0, -1))
+    return f"{plain(service)}: highest in {high}, lowest in {low} of the last {len(last)} months"
+
+
+def _dots(ax: Axes, y: int, forecast: pd.DataFrame, yardstick: pd.DataFrame) -> None:
+    both = [*forecast["wape"], *yardstick["wape"]]
+    ax.hlines(y, min(both), max(both), color=paper.GREY, linewidth=2, zorder=1)
+    for label, part, face in (("forecast", forecast, paper.INK), ("yardstick", yardstick, "white")):
+        name = f"_{label}" if y else label
+        style: dict[str, Any] = {"s": 64, "facecolor": face, "edgecolor": paper.INK, "zorder": 3}
+        ax.scatter(part["wape"], [y] * len(part), label=name, gid=label, **style)
+    ax.annotate(
+        formats.share(float(forecast["wape"].min())),
+        (1, y),
+        (8, 0),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        va="center",
+        fontsize=9,
+        fontweight="bold",
+    )
+
+
+def _series(frame: pd.DataFrame, site: str, service: str) -> pd.DataFrame:
+    return frame[(frame["site"] == site) & (frame["service"] == service)]
+
+
+def _shared_frequency(history: pd.DataFrame, ahead: pd.DataFrame) -> str:
+    held = set(history["freq"]) & set(ahead["freq"]) or set(history["freq"]) or set(ahead["freq"])
+    for freq in ("MS", "D", *sorted(held)):
+        if freq in held:
+            return str(freq)
+    return "D"
+
+
+def _unit(forecast: DemandForecast, site: str, service: str) -> str:
+    units = [u for u in _series(forecast.monthly, site, service)["unit"].dropna().unique() if u]
+    return plain(units[0].capitalize() if units else "Volume", 24)
+
+
+def _monthly_message(forecast: DemandForecast, site: str, service: str) -> str:
+    rows = _series(forecast.monthly, site, service)
+    ahead = rows[(rows["scenario"] == "FC") & (rows["period"] > forecast.period) & rows["volume"].notna()]
+    if ahead.empty:
+        return "no forecast"
+    first = ahead.sort_values("period").iloc[0]
+    return f"{formats.significant(float(first['volume']))} expected in {formats.month_name(first['period'])}"
+
+
+def _accuracy_message(scores: pd.DataFrame) -> str:
+    best = scores.groupby([*_KEY, "used"], dropna=False)["wape"].min().unstack("used")
+    if True not in best.columns or False not in best.columns:
+        return "How far was the forecast off?"
+    both = best.dropna()
+    return f"The forecast beats the yardstick in {int((both[True] < both[False]).sum())} of {len(both)} series"
+
+
+def _caption(forecast: DemandForecast, site: str, subject: str) -> str:
+    parts = [subject, plain(site or forecast.entity), f"as of {formats.month_name(forecast.period)}"]
+    return "  ·  ".join(parts)
+
+
+def _nice_ticks(high: float) -> list[float]:
+    step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0) if high / s <= 6), high / 4 or 1.0)
+    count = int(high / step) + 1
+    return [k * step for k in range(count + 1)]

@@ -1,0 +1,184 @@
+"""Demand in words and tables. A forecast is rounded to two figures in a sentence: it is not known better."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from opsanalytics.formats import NOT_AVAILABLE, is_missing, month_name, number, share, significant
+from opsanalytics.periods import Calendar, prior_year, shift
+from opsanalytics.tables.layout import paragraph, text_frame
+
+if TYPE_CHECKING:
+    from opsanalytics.demand import DemandForecast
+
+_SAID = 6
+
+
+def demand_sentence(forecast: DemandForecast) -> str:
+    """What came in, and what is to come next month? One sentence a service."""
+    pairs = _pairs(forecast.monthly)
+    if not pairs:
+        return f"{month_name(forecast.period)}, {forecast.entity}: no whole month of demand to speak of."
+    sentences = [_service_sentence(forecast, site, service) for site, service in pairs[:_SAID]]
+    if len(pairs) > _SAID:
+        sentences.append(f"{len(pairs) - _SAID} more stand in the table.")
+    return paragraph([f"{month_name(forecast.period)}, {forecast.entity}.", *sentences])
+
+
+def accuracy_sentence(forecast: DemandForecast) -> str:
+    """How far off was the forecast in the backtest, and did it beat the yardstick?"""
+    sentences = []
+    for site, service in _pairs(forecast.accuracy):
+        for freq in sorted(_of(forecast.accuracy, site, service)["freq"].unique()):
+            used, others = _scores(forecast, site, service, freq)
+            if used.empty:
+                continue
+            yardstick = f" (yardstick {_percent(others['wape'].min())})" if len(others) else ""
+            off = f"off by {_percent(used['wape'].min())} of the volume in the backtest"
+            sentences.append(f"{_label(forecast, site, service)}, {_grain(freq)}: {off}{yardstick}.")
+    said = sentences[: 2 * _SAID]
+    more = [f"{len(sentences) - len(said)} more stand in the table."] if len(sentences) > len(said) else []
+    return paragraph([*said, *more]) or "The accuracy is off: the history is too short to test a forecast on."
+
+
+def demand_table(forecast: DemandForecast, *, months: int = 6) -> pd.DataFrame:
+    """Set out each service: last month's volume, the forecast of it, the same month a year ago, the months to come."""
+    period = forecast.period
+    ahead = [shift(period, k) for k in range(1, months + 1)]
+    columns = [("AC", prior_year(period)), ("FC", period), ("AC", period), *(("FC", month) for month in ahead)]
+    volumes = _by_month(forecast)
+    units = forecast.monthly.drop_duplicates(["site", "service"]).set_index(["site", "service"])["unit"]
+    rows = []
+    for site, service in _pairs(forecast.monthly):
+        cells = [number(volumes.get((site, service, scenario, month))) for scenario, month in columns]
+        unit = units.get((site, service))
+        rows.append([site, service, "" if is_missing(unit) else str(unit), *cells])
+    heads = [f"{scenario} {month_name(month)}" for scenario, month in columns]
+    return text_frame(rows, ["Site", "Service", "Unit", *heads])
+
+
+def accuracy_table(forecast: DemandForecast) -> pd.DataFrame:
+    """Set out the scores of the backtest, the forecast beside its yardstick."""
+    frame = forecast.accuracy
+    rows = []
+    for _, r in frame.sort_values(["site", "service", "freq", "wape"], kind="stable").iterrows():
+        rows.append(
+            [
+                str(r["site"]),
+                str(r["service"]),
+                _grain(str(r["freq"])),
+                str(r["model"]).replace("_", " "),
+                share(r["wape"]),
+                number(r["mase"], 2),
+                f"{number(r['smape'], 1)} %",
+                share(r["bias"], signed=True),
+                share(r["coverage80"]),
+                number(r["windows"]),
+            ]
+        )
+    heads = ["Site", "Service", "Made", "Model", "WAPE", "MASE", "sMAPE", "Bias", "In the 80 % interval", "Windows"]
+    return text_frame(rows, heads)
+
+
+def demand_adds_up(forecast: DemandForecast, calendar: Calendar) -> pd.DataFrame:
+    """Do the months equal the history and the forecasts they are made of?
+
+    Compares each service's whole months of actuals with the sum of its history, and its months to come with the sum
+    of its latest forecast, by day where it is made by day or finer. Columns: Site, Service, What, Months,
+    Sum of months, Sum of parts, Difference, Agrees (to a thousandth of the volume).
+    """
+    rows = []
+    for site, service in _pairs(forecast.monthly):
+        months = _of(forecast.monthly, site, service)
+        months = months[months["volume"].notna()]
+        whole = months[(months["scenario"] == "AC") & months["complete"].astype(bool)]
+        history = _own(_of(forecast.history, site, service), finest=True)
+        rows.append(_compared(site, service, "actual", whole, _sums(history, "y", calendar)))
+        ahead = months[(months["scenario"] == "FC") & (months["period"] > forecast.period)]
+        made = _own(_of(forecast.forecasts, site, service), finest=False)
+        made = made[made["cutoff"] == made["cutoff"].max()]
+        rows.append(_compared(site, service, "forecast", ahead, _sums(made, "yhat", calendar)))
+    heads = ["Site", "Service", "What", "Months", "Sum of months", "Sum of parts", "Difference", "Agrees"]
+    return text_frame(rows, heads)
+
+
+def _own(rows: pd.DataFrame, *, finest: bool) -> pd.DataFrame:
+    """Return the rows of one frequency: of intervals and their days, the intervals (`finest`) or the days."""
+    held = sorted(rows["freq"].unique(), key=lambda freq: (freq == "D") == finest)
+    return rows[rows["freq"] == held[0]] if held else rows
+
+
+def _compared(site: str, service: str, what: str, months: pd.DataFrame, sums: dict[str, float]) -> list[str]:
+    held = months[months["period"].isin(list(sums))]
+    total = float(held["volume"].sum())
+    parts = sum(sums[period] for period in held["period"])
+    gap = parts - total
+    agrees = "yes" if abs(gap) <= max(abs(total), 1.0) / 1000 else "no"
+    return [site, service, what, str(len(held)), number(total), number(parts), number(gap), agrees if len(held) else ""]
+
+
+def _sums(rows: pd.DataFrame, column: str, calendar: Calendar) -> dict[str, float]:
+    known = rows[rows[column].notna()]
+    by_month = (known["freq"] == "MS").all()
+    days = known["ds"].dt.strftime("%Y-%m-%d")
+    periods = {day: day[:7] if by_month else calendar.period_of(day) for day in days.unique()}
+    sums = known[column].groupby(days.map(periods)).sum()
+    return {str(month): float(value) for month, value in sums.items()}
+
+
+def _service_sentence(forecast: DemandForecast, site: str, service: str) -> str:
+    volumes = _by_month(forecast)
+    period, following = forecast.period, shift(forecast.period, 1)
+    actual = volumes.get((site, service, "AC", period))
+    text = f"{_label(forecast, site, service)}: {number(actual)}"
+    if _in_progress(forecast, site, service):
+        text += " so far (month in progress)"
+    expected = volumes.get((site, service, "FC", following))
+    return f"{text}; about {significant(expected, 2)} expected in {month_name(following)}."
+
+
+def _in_progress(forecast: DemandForecast, site: str, service: str) -> bool:
+    rows = _of(forecast.monthly, site, service)
+    rows = rows[(rows["scenario"] == "AC") & (rows["period"] == forecast.period)]
+    return len(rows) > 0 and not bool(rows["complete"].iloc[0])
+
+
+def _by_month(forecast: DemandForecast) -> dict[tuple[str, str, str, str], float]:
+    rows = forecast.monthly[forecast.monthly["volume"].notna()]
+    keys = zip(rows["site"], rows["service"], rows["scenario"], rows["period"], strict=True)
+    return dict(zip(keys, rows["volume"].astype(float), strict=True))
+
+
+def _scores(forecast: DemandForecast, site: str, service: str, freq: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split the scores of a series into those of models that its forecast uses and those of yardsticks."""
+    rows = _of(forecast.accuracy, site, service)
+    rows = rows[(rows["freq"] == freq) & rows["wape"].notna()]
+    made = _of(forecast.forecasts, site, service)
+    made = made[(made["freq"] == freq) & ~made["reconstructed"].astype(bool)]
+    used = rows["model"].isin(made["model"].unique())
+    return rows[used], rows[~used]
+
+
+def _grain(freq: str) -> str:
+    names = {"MS": "by month", "D": "by day", "h": "by hour"}
+    return names.get(freq, "by week" if freq.startswith("W") else f"by {freq.replace('min', ' min')}")
+
+
+def _pairs(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    pairs = frame[["site", "service"]].drop_duplicates().sort_values(["site", "service"])
+    return [(str(site), str(service)) for site, service in zip(pairs["site"], pairs["service"], strict=True)]
+
+
+def _of(frame: pd.DataFrame, site: str, service: str) -> pd.DataFrame:
+    rows: pd.DataFrame = frame[(frame["site"] == site) & (frame["service"] == service)]
+    return rows
+
+
+def _label(forecast: DemandForecast, site: str, service: str) -> str:
+    return service if site == forecast.entity else f"{service}, {site}"
+
+
+def _percent(value: float) -> str:
+    return NOT_AVAILABLE if is_missing(value) else f"{number(100 * float(value))} %"
