@@ -6,10 +6,30 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from opsanalytics import results, sources
 from opsanalytics.formats import ALL, TOTAL
 
 PERIOD = "2026-10"
+MILL = {
+    "accounts": """account,name,type,pl_line,behaviour
+4000,Sales,revenue,Sales,variable
+6000,Pay,cost,Pay,fixed
+""",
+    "cost_centres": """cost_centre,valid_from,name,department,site
+A,2026-01-01,Mill,Mill,Mill
+B,2026-01-01,Head,Head,
+""",
+    "ledger": """document,line,posted_on,period,cost_centre,account,amount
+1,1,2026-01-31,2026-01,A,4000,100.10
+1,2,2026-01-31,2026-01,A,6000,40.05
+1,3,2026-01-31,2026-01,B,6000,7.02
+""",
+    "budget": """version,period,cost_centre,account,amount
+original,2026-01,A,4000,90
+original,2026-01,B,6000,5
+""",
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,15 +91,27 @@ def mill(tmp_path: Path) -> Path:
     folder = tmp_path / "mill"
     folder.mkdir()
     tables = {
-        "accounts": ["account,name,type,pl_line,behaviour", "4000,Sales,revenue,Sales,variable", "6000,Pay,cost,Pay,fixed"],
-        "cost_centres": ["cost_centre,valid_from,name,department,site", "A,2026-01-01,Mill,Mill,Mill", "B,2026-01-01,Head,Head,"],
+        "accounts": [
+            "account,name,type,pl_line,behaviour",
+            "4000,Sales,revenue,Sales,variable",
+            "6000,Pay,cost,Pay,fixed",
+        ],
+        "cost_centres": [
+            "cost_centre,valid_from,name,department,site",
+            "A,2026-01-01,Mill,Mill,Mill",
+            "B,2026-01-01,Head,Head,",
+        ],
         "ledger": [
             "document,line,posted_on,period,cost_centre,account,amount",
             "1,1,2026-01-31,2026-01,A,4000,100.10",
             "1,2,2026-01-31,2026-01,A,6000,40.05",
             "1,3,2026-01-31,2026-01,B,6000,7.02",
         ],
-        "budget": ["version,period,cost_centre,account,amount", "original,2026-01,A,4000,90", "original,2026-01,B,6000,5"],
+        "budget": [
+            "version,period,cost_centre,account,amount",
+            "original,2026-01,A,4000,90",
+            "original,2026-01,B,6000,5",
+        ],
     }
     for name, lines in tables.items():
         (folder / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -103,7 +135,9 @@ def test_what_has_no_site_is_in_the_figures_so_that_the_entities_sum_to_the_whol
 
 def test_with_one_site_the_figures_carry_both_names(mill: Path, tmp_path: Path) -> None:
     ledger = mill / "ledger.csv"
-    ledger.write_text(ledger.read_text(encoding="utf-8").replace(",B,", ",A,").replace("1,3,", "1,4,"), encoding="utf-8")
+    ledger.write_text(
+        ledger.read_text(encoding="utf-8").replace(",B,", ",A,").replace("1,3,", "1,4,"), encoding="utf-8"
+    )
     budget = mill / "budget.csv"
     budget.write_text(budget.read_text(encoding="utf-8").replace(",B,", ",A,"), encoding="utf-8")
     inputs = sources.read(mill)

@@ -23,6 +23,7 @@ from opsanalytics import budget, demand, sources, staffing
 from opsanalytics.formats import ALL, TOTAL, UNASSIGNED, slug
 from opsanalytics.periods import is_month
 from opsanalytics.schemas import NEEDS
+from opsanalytics.settings import Materiality
 
 Result = budget.BudgetVariance | demand.DemandForecast | staffing.StaffingForecast
 R = TypeVar("R", demand.DemandForecast, staffing.StaffingForecast)
@@ -164,7 +165,7 @@ def save(result: Result, run_dir: str | Path) -> None:
         if isinstance(value, pd.DataFrame):
             value.to_parquet(aside / f"{field.name}.parquet", index=False)
         else:
-            scalars[field.name] = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+            scalars[field.name] = vars(value) if isinstance(value, Materiality) else value
     (aside / "result.json").write_text(json.dumps(scalars, ensure_ascii=False, indent=1), encoding="utf-8")
     for name, frame in zip(_FRAMES, _frames(result), strict=True):
         if not frame.empty:
@@ -285,10 +286,9 @@ def _dtype(column: str) -> str:
 def _complete(frame: pd.DataFrame, result: Result, table: str | pd.Series) -> pd.DataFrame:
     """Fill a part up to the columns of `figures`; keys that are not used are empty, the quantile NaN."""
     frame = frame.assign(report=_TYPES[type(result)], entity=result.entity, table=table)
-    for name in COLUMNS:
-        if name not in frame:
-            missing = {"period": result.period, "quantile": np.nan, "value": np.nan, "cents": pd.NA}.get(name, "")
-            frame = frame.assign(**{name: missing})
+    unused: dict[str, Any] = dict.fromkeys(COLUMNS, "") | {"period": result.period, "cents": pd.NA}
+    unused |= dict.fromkeys(("quantile", "value"), np.nan)
+    frame = frame.assign(**{name: unused[name] for name in COLUMNS if name not in frame})
     return frame[COLUMNS].astype({name: _dtype(name) for name in COLUMNS})
 
 

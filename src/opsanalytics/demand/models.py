@@ -186,8 +186,12 @@ def _quiet_prophet() -> type:
     point into its own modules are silenced too.
     """
     logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)  # plotly is not needed
-    from cmdstanpy import disable_logging
-    from prophet import Prophet
+    from tqdm import TqdmWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)  # its progress bars miss their widgets, which no report needs
+        from cmdstanpy import disable_logging
+        from prophet import Prophet
 
     disable_logging()
     logging.getLogger("prophet").setLevel(logging.ERROR)

@@ -41,7 +41,7 @@ class Findings:
 
     faults: list[tuple[str, str, str, int, str, str, str, str]] = field(default_factory=list)
     left: dict[str, dict[int, LeftOut]] = field(default_factory=dict)
-    unknown_amounts: set[int] = field(default_factory=set)  # ledger rows whose amount in the organisation's currency is not known
+    unknown_amounts: set[int] = field(default_factory=set)  # ledger rows whose amount is not known
     synced: dict[str, int] = field(default_factory=dict)  # how many of `left` DuckDB knows of
 
     def report(
