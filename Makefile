@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := report
-.PHONY: report test quick lab lock bench clean
+.PHONY: report test quick lab notebooks lock bench clean
 
 # The first Python from 3.11 to 3.13 on the path; choose another with `make PYTHON=...`.
 PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
@@ -24,6 +24,12 @@ quick: .venv/ready
 
 lab: .venv/ready
 	@$(BIN)/opsanalytics lab
+
+# Execute the notebooks on the sample's latest month and keep their outputs, without what differs between machines.
+notebooks: .venv/ready
+	cd notebooks && ../$(BIN)/python -m nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False \
+		--ClearMetadataPreprocessor.enabled=True --ClearMetadataPreprocessor.preserve_cell_metadata_mask="('tags',)" \
+		--ClearMetadataPreprocessor.preserve_nb_metadata_mask="{('language_info', 'name'), 'kernelspec'}" *.ipynb
 
 bench: .venv/ready
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done

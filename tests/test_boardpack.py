@@ -496,7 +496,7 @@ def test_the_unit_of_money_is_stated_once_and_fits_the_largest_amount(inputs: so
     table = boardpack.build(frame(found), inputs, jobs(), PERIOD).section("plan").exhibits[0]
     assert "In thousand EUR." in table.note
     assert table.groups[1].rows[1].cells[3].text == "460.0"
-    assert Money("EUR", 2, "m").spoken(123_456_789) == "1.2 m EUR"
+    assert Money("EUR", 2, "m").spoken(123_456_789) == "1.2 mEUR"
 
 
 def test_staff_is_the_median_and_sums_over_services_where_volumes_do_not(inputs: sources.Inputs) -> None:

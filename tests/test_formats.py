@@ -87,6 +87,8 @@ def test_unit_of_an_exhibit_follows_its_largest_amount() -> None:
     assert formats.money_unit([99_999_99, None]) == ""
     assert formats.money_unit([100_000_00, -1]) == "k"
     assert formats.money_unit([-100_000_000_00]) == "m"
+    assert formats.money_unit([99_999], minor_digits=0) == ""
+    assert formats.money_unit([100_000], minor_digits=0) == "k"
 
 
 @given(st.lists(st.text(max_size=60), unique=True, max_size=20))

@@ -70,12 +70,9 @@ def money(cents: float | None, minor_digits: int = 2, unit: str = "", *, signed:
     return _grouped(amount, digits, signed)
 
 
-def money_unit(cents: Iterable[float | None]) -> str:
-    """Choose the unit for one exhibit from its largest amount: "" below 100,000, "k" below 100 million, else "m".
-
-    `cents` are amounts with two minor digits.
-    """
-    largest = max((abs(int(c or 0)) for c in cents if not is_missing(c)), default=0) // 100
+def money_unit(cents: Iterable[float | None], minor_digits: int = 2) -> str:
+    """Choose the unit for one exhibit from its largest amount: "" below 100,000, "k" below 100 million, else "m"."""
+    largest = max((abs(int(c or 0)) for c in cents if not is_missing(c)), default=0) // 10**minor_digits
     if largest < 100_000:
         return ""
     return "k" if largest < 100_000_000 else "m"

@@ -30,7 +30,9 @@ body { font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
 main { max-width: 62rem; margin: 0 auto; padding: 1rem; }
 header { border-bottom: 2px solid #1b1f24; margin-bottom: 1rem; }
 header p { margin: .2rem 0 .8rem; color: #4a5159; }
-body, td, th, pre { overflow-wrap: anywhere; }
+body, pre { overflow-wrap: anywhere; }
+td { overflow-wrap: break-word; max-width: 34rem; }
+th { white-space: nowrap; }
 h1, h2, h3 { line-height: 1.25; }
 h1 { font-size: 1.6rem; margin: .5rem 0; }
 h2 { font-size: 1.25rem; margin: 2rem 0 .5rem; }
@@ -42,7 +44,7 @@ a { color: #0b57a4; }
 table { border: 0; border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 table p { margin: 0; }
 td, th { padding: .3rem .6rem; border: 0; border-bottom: 1px solid #d5d9de; min-width: 4rem; }
-td, th { text-align: right; vertical-align: top; white-space: normal; }
+td, th { text-align: right; vertical-align: top; }
 tbody th, thead th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid #6b7280; }
 @media print { .wide { overflow: visible; } main { max-width: none; } }

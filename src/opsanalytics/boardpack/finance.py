@@ -36,8 +36,7 @@ HORIZON_NAMES = {"month": "Month", "ytd": "Year to date", "fy": "Full year"}
 
 def money_of(settings: Settings, cents: Iterable[int | None]) -> Money:
     """Choose the unit of one exhibit from its amounts."""
-    scaled = [None if c is None else c * 10 ** max(2 - settings.minor_digits, 0) for c in cents]
-    return Money(settings.currency, settings.minor_digits, money_unit(scaled))
+    return Money(settings.currency, settings.minor_digits, money_unit(cents, settings.minor_digits))
 
 
 def main_entity(facts: Facts) -> str:

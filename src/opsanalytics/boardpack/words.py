@@ -32,15 +32,15 @@ class Money:
 
     @property
     def short(self) -> str:
-        """The unit as it follows a number, for example "k EUR"."""
-        return f"{self.unit} {self.currency}".strip()
+        """The unit as it follows a number, for example "kEUR"."""
+        return f"{self.unit}{self.currency}"
 
     def write(self, cents: int | None, *, signed: bool = False) -> str:
         """Write an amount in this unit, without the unit's name."""
         return money(cents, self.minor_digits, self.unit, signed=signed)
 
     def spoken(self, cents: int | None) -> str:
-        """Write an amount with its unit, for a sentence: "1,234.5 k EUR"."""
+        """Write an amount with its unit, for a sentence: "1,234.5 kEUR"."""
         return f"{self.write(cents)} {self.short}"
 
     def cell(self, cents: int | None) -> Cell:
@@ -88,7 +88,7 @@ def volume_cell(value: float | None, digits: int = 0) -> Cell:
 
 
 def compared(actual: int | None, reference: int | None, money_: Money, what: str) -> str:
-    """Say how an amount stands to a reference: "45.6 k EUR (3.8 %) below plan"; "" when one is missing."""
+    """Say how an amount stands to a reference: "45.6 kEUR (3.8 %) below plan"; "" when one is missing."""
     gap = money_difference(actual, reference)
     if gap is None:
         return ""

@@ -38,7 +38,7 @@ def plan_actual_columns(variance: BudgetVariance) -> Axes:
     keys = zip(totals["measure"], totals["horizon"], totals["scenario"], strict=True)
     cents = dict(zip(keys, totals["cents"].astype(int), strict=True))
     changes = _total_changes(variance)
-    unit = formats.money_unit(cents.values())
+    unit = formats.money_unit(cents.values(), variance.minor_digits)
     write = paper.money_writer(variance.minor_digits, unit)
     caption = _caption(variance, "Revenue, cost and result: PY, PL, AC", paper.unit_name(variance.currency, unit))
     ax = paper.canvas(_message(variance, "result", "ytd", unit), caption, height=4.2)
@@ -78,7 +78,7 @@ def variance_bars(
     What lies beyond `top` lines is one remainder of revenue and one of cost, so that the bars add up.
     """
     bars = _ranked(variance, horizon, reference, by, top)
-    unit = formats.money_unit(b.change for b in bars)
+    unit = formats.money_unit([b.change for b in bars], variance.minor_digits)
     write = paper.money_writer(variance.minor_digits, unit)
     unit = paper.unit_name(variance.currency, unit)
     subject = f"Δ{reference} by {_dimension(by)}, {HORIZONS[horizon]}"
@@ -106,7 +106,7 @@ def monthly_trend(variance: BudgetVariance, measure: str = "result") -> Axes:
     months = sorted(variance.monthly["period"].unique())[-12:]
     rows = rows[rows["period"].isin(months)]
     place = {m: k for k, m in enumerate(months)}
-    unit = formats.money_unit(rows["cents"])
+    unit = formats.money_unit(rows["cents"], variance.minor_digits)
     write = paper.money_writer(variance.minor_digits, unit)
     caption = _caption(variance, f"{MEASURES[measure]} by month: AC, PL, PY", paper.unit_name(variance.currency, unit))
     ax = paper.canvas(_message(variance, measure, "ytd", unit), caption)
@@ -142,7 +142,7 @@ def outlook_bars(variance: BudgetVariance, measure: str = "result") -> Axes:
     for method, cents, chosen in zip(methods["method"], methods["cents"], methods["chosen"], strict=True):
         name = METHODS.get(method, method.replace("_", " "))
         bars.append(("FC", f"FC, {name}{' (chosen)' if chosen else ''}", int(cents)))
-    unit = formats.money_unit(b[2] for b in bars)
+    unit = formats.money_unit([b[2] for b in bars], variance.minor_digits)
     write = paper.money_writer(variance.minor_digits, unit)
     subject = f"{MEASURES[measure]}, full year: PY, PL, FC with AC to date solid"
     caption = _caption(variance, subject, paper.unit_name(variance.currency, unit))

@@ -72,7 +72,7 @@ def monthly_cost(staffing: StaffingForecast, *, top: int = 5) -> Axes:
     rows = staffing.monthly[staffing.monthly["staff_cost_cents"].notna()]
     stack = _stack(rows, "staff_cost_cents", top)
     totals = stack.sum(axis=1)
-    unit = formats.money_unit(totals)
+    unit = formats.money_unit(totals, staffing.minor_digits)
     write = paper.money_writer(staffing.minor_digits, unit)
     name = paper.unit_name(staffing.currency, unit)
     message = "No staff cost"

@@ -19,7 +19,7 @@ HORIZONS = {"month": "month", "qtd": "quarter to date", "ytd": "year to date", "
 REFERENCES = {"PL": "plan", "PY": "prior year"}
 DIMENSIONS = {"pl_line": "P&L line", "department": "Department", "cost_centre": "Cost centre", "account": "Account"}
 METHODS = {"run_rate": "run rate", "last_year_rest": "last year's rest", "mean": "mean of the methods"}
-_TYPES = {"revenue": 0, "cost": 1, "statistical": 2}
+_TYPES = {"revenue": 0, "cost": 1}
 
 
 # Sentences
@@ -50,7 +50,7 @@ def off_plan_sentence(variance: BudgetVariance, dimension: str = "pl_line") -> s
     text = f"Materially off plan to date ({materiality_rule(variance)}): {count}"
     if lines.empty:
         return paragraph([f"{text}."])
-    speak = _speaker(variance, money_unit(lines["variance_cents"]))
+    speak = _speaker(variance, money_unit(lines["variance_cents"], variance.minor_digits))
     largest = lines.assign(size=lines["effect_cents"].abs()).sort_values(["size", "item"], ascending=[False, True])
     named = [
         f"{formats.shorten(_name(dimension, r['item'], r['name']), 60)} "
@@ -67,7 +67,7 @@ def outlook_sentence(variance: BudgetVariance) -> str:
     if results.empty:
         return "The outlook for the year is off: there are no actuals to date."
     row = results.iloc[0]
-    speak = _speaker(variance, money_unit(rows["cents"]))
+    speak = _speaker(variance, money_unit(rows["cents"], variance.minor_digits))
     method = METHODS.get(str(row["method"]), str(row["method"]))
     text = f"Outlook for the full year ({method}): result {speak(row['cents'])}"
     if formats.is_missing(row["variance_cents"]):
@@ -134,7 +134,7 @@ def _made_of(variance: BudgetVariance, horizon: str) -> str:
 
 def result_table(variance: BudgetVariance) -> pd.DataFrame:
     """Revenue, cost and result over every horizon: PY, PL, FC, AC, and AC (else FC) against plan."""
-    unit = money_unit(variance.amounts.loc[variance.amounts["dimension"] == TOTAL, "cents"])
+    unit = money_unit(variance.amounts.loc[variance.amounts["dimension"] == TOTAL, "cents"], variance.minor_digits)
     name = f"{unit}{variance.currency}"
     scenarios = ["PY", "PL", "FC", "AC"]
     rows = []
@@ -160,7 +160,7 @@ def variance_table(
     order = rows["item2"].map(_TYPES).fillna(len(_TYPES))
     rows = rows.assign(order=order).sort_values(["order", "item"], kind="stable")
     totals = _variances(variance, TOTAL, horizon, reference)
-    unit = money_unit([*rows["actual_cents"], *rows["reference_cents"]])
+    unit = money_unit([*rows["actual_cents"], *rows["reference_cents"]], variance.minor_digits)
     lines = [[_name(by, r["item"], r["name"]), str(r["item2"]), *_cells(variance, r, unit)] for _, r in rows.iterrows()]
     for measure, label in MEASURES.items():
         for _, r in totals[totals["measure"] == measure].iterrows():
@@ -173,7 +173,7 @@ def off_plan_table(variance: BudgetVariance, horizon: str = "ytd", reference: st
     parts = [_variances(variance, dimension, horizon, reference) for dimension in DIMENSIONS]
     rows = pd.concat(parts)
     rows = rows[rows["material"].astype(bool)]
-    unit = money_unit([*rows["actual_cents"], *rows["reference_cents"]])
+    unit = money_unit([*rows["actual_cents"], *rows["reference_cents"]], variance.minor_digits)
     places = {dimension: k for k, dimension in enumerate(DIMENSIONS)}
     rows = rows.assign(place=rows["dimension"].map(places), size=-rows["effect_cents"].abs())
     rows = rows.sort_values(["place", "size", "item"], kind="stable")
@@ -187,7 +187,7 @@ def off_plan_table(variance: BudgetVariance, horizon: str = "ytd", reference: st
 def outlook_table(variance: BudgetVariance) -> pd.DataFrame:
     """Set out the full year by each method of outlook, beside the plan; the chosen one is marked."""
     rows = variance.outlook[variance.outlook["horizon"] == "fy"]
-    unit = money_unit(rows["cents"])
+    unit = money_unit(rows["cents"], variance.minor_digits)
     write = _writer(variance, unit)
     name = f"{unit}{variance.currency}"
     lines = []
@@ -259,7 +259,8 @@ def _controlled(
 
 
 def _variances(variance: BudgetVariance, dimension: str, horizon: str, reference: str) -> pd.DataFrame:
-    rows = variance.variances
+    """Return the variances in money: a statistical account is in a unit of its own, which no table of money shows."""
+    rows = variance.variances[variance.variances["item2"] != "statistical"]
     return rows[(rows["dimension"] == dimension) & (rows["horizon"] == horizon) & (rows["reference"] == reference)]
 
 
@@ -281,7 +282,9 @@ def _total_variance(variance: BudgetVariance, measure: str, horizon: str) -> pd.
 
 def _totals_unit(variance: BudgetVariance, horizon: str) -> str:
     rows = variance.amounts
-    return money_unit(rows.loc[(rows["dimension"] == TOTAL) & (rows["horizon"] == horizon), "cents"])
+    return money_unit(
+        rows.loc[(rows["dimension"] == TOTAL) & (rows["horizon"] == horizon), "cents"], variance.minor_digits
+    )
 
 
 def _writer(variance: BudgetVariance, unit: str) -> Callable[..., str]:

@@ -36,7 +36,7 @@ def staffing_table(staffing: StaffingForecast, *, months: int = 6) -> pd.DataFra
     periods = [shift(staffing.period, k) for k in range(1, months + 1)]
     rows = staffing.monthly[staffing.monthly["period"].isin(periods)]
     rows = rows.sort_values(["site", "service", "period"], kind="stable")
-    unit = money_unit(rows["staff_cost_cents"])
+    unit = money_unit(rows["staff_cost_cents"], staffing.minor_digits)
     lines = []
     for _, r in rows.iterrows():
         cost = money(r["staff_cost_cents"], staffing.minor_digits, unit)
