@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from opsanalytics.accuracy import mase, smape
 from opsanalytics.demand import forecast_panel
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+
 from opsanalytics import sources
 from opsanalytics.sample import write_sample
 
