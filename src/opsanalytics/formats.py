@@ -1,7 +1,7 @@
 """Formats: every rounding, and every way a number or a name is written.
 
-Money is int64 in the currency's minor units ("cents"). It is read from exact decimals, a product
-is rounded once, half to even, and it is written with the unit named in the head of its table.
+Money is int64 in the currency's minor units ("cents"). It is read from exact decimals and written
+with the unit named in the head of its table; what is rounded for show is rounded half to even.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ NOT_AVAILABLE = "n.a."
 
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?|[+-]?\.[0-9]+")
 _UNIT_POWERS = {"": 0, "k": 3, "m": 6}
+_RESERVED = frozenset(("con", "prn", "aux", "nul", *(f"{port}{k}" for port in ("com", "lpt") for k in range(10))))
 _INT64_MAX = 2**63 - 1
 
 
@@ -49,12 +50,6 @@ def _plain_decimal(text: str) -> Decimal:
     if _DECIMAL.fullmatch(text.strip()) is None:
         raise InvalidOperation
     return Decimal(text.strip())
-
-
-def multiply_cents(quantity: Decimal | int, price: Decimal | int, minor_digits: int = 2) -> int:
-    """Return quantity times price in minor units, rounded once, half to even."""
-    product = (Decimal(quantity) * Decimal(price)).scaleb(minor_digits)
-    return int(product.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
 
 
 def money(cents: float | None, minor_digits: int = 2, unit: str = "", *, signed: bool = False) -> str:
@@ -128,11 +123,11 @@ def shorten(text: str, width: int) -> str:
 def slug(name: str) -> str:
     """Return an ASCII folder name for a name from the data: letters, digits and hyphens, at most 40 characters.
 
-    A name without any ASCII letter or digit gets a short hash of itself.
+    A name without any ASCII letter or digit, or that Windows keeps for a device, gets a short hash of itself.
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").lower()
     text = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-")
-    return text or f"entity-{_short_hash(name)}"
+    return f"{text or 'entity'}-{_short_hash(name)}" if not text or text in _RESERVED else text
 
 
 def slugs(names: Sequence[str]) -> dict[str, str]:

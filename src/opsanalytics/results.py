@@ -28,18 +28,11 @@ from opsanalytics.settings import Materiality
 Result = budget.BudgetVariance | demand.DemandForecast | staffing.StaffingForecast
 R = TypeVar("R", demand.DemandForecast, staffing.StaffingForecast)
 
-REPORTS = {
-    "01_budget_variance": "budget_variance",
-    "02_seasonal_demand": "seasonal_demand",
-    "03_staffing_forecast": "staffing_forecast",
-    "04_board_pack": "board_pack",
-}
 KEY = [
     "report", "entity", "period", "horizon", "measure", "dimension", "item", "dimension2", "item2",
     "scenario", "reference", "quantile",
 ]  # fmt: skip
 COLUMNS = [*KEY, "value", "cents", "unit", "table"]
-_TEXT = [name for name in COLUMNS if name not in ("quantile", "value", "cents")]
 _TYPES: dict[type[Any], str] = {
     budget.BudgetVariance: "budget_variance",
     demand.DemandForecast: "seasonal_demand",

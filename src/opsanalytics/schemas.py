@@ -15,9 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandera.pandas as pa
 
-KINDS = (
-    "code", "text", "month", "month_or_year", "day", "instant", "money", "decimal", "number", "share", "integer", "choice", "flag", "time",
-)  # fmt: skip
 LARGE = ("ledger", "demand")
 
 
@@ -88,7 +85,6 @@ _COST_CENTRE = _code(
     "cost_centre", "the cost centre; blank is (unassigned)", references="cost_centres.cost_centre", blank=True
 )
 _ACCOUNT = _code("account", "the account", references="accounts.account", blank=True)
-_QUANTITY = {"kind": "number", "minimum": 0.0}
 
 _DECLARED = (
     Table("accounts", ("account",), "The chart of accounts.", (
