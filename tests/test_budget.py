@@ -367,6 +367,18 @@ def test_an_amended_year_replaces_the_originals_months() -> None:
     assert found["period"].tolist() == ["2025-12", "2026"]
 
 
+def test_a_year_replaces_the_months_that_came_into_force_before_it_and_not_those_after() -> None:
+    table = budget_rows(
+        ("amended", "2026-01", None, "C1", "6000", 100),
+        ("amended", "2026-02", "2026-05", "C1", "6000", 70),
+        ("amended", "2026", "2026-04", "C1", "6000", 2400),
+    )
+    before = budget.budget_in_force(table, version="amended", period="2026-03", calendar=Calendar())
+    assert before["amount_cents"].tolist() == [100]
+    after = budget.budget_in_force(table, version="amended", period="2026-06", calendar=Calendar())
+    assert dict(zip(after["period"], after["amount_cents"], strict=True)) == {"2026": 2400, "2026-02": 70}
+
+
 def test_a_version_that_does_not_exist_is_refused_and_names_those_that_do() -> None:
     plan = budget_rows(("original", "2026", None, "C1", "6000", 1), ("amended", "2026", None, "C1", "6000", 1))
     with pytest.raises(LookupError, match="no version 'revised'; it has: amended, original"):

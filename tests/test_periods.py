@@ -99,6 +99,8 @@ def test_what_is_no_month_is_refused(text: str) -> None:
         ((1, "4-4-6"), "monthly, 4-4-5"),
         ((1, "4-4-5"), "needs year_end"),
         ((1, "4-4-5", "end of June"), "last Saturday of June"),
+        ((1, "4-4-5", "last Saturday of June"), "with that year_end it is 7"),
+        ((7, "4-4-5", "last Saturday of December"), "with that year_end it is 1"),
     ],
 )
 def test_a_calendar_that_cannot_be_says_what_to_write(arguments: tuple, sentence: str) -> None:

@@ -165,3 +165,23 @@ def test_a_run_without_any_result_still_has_a_table_of_figures(inputs: sources.I
 def test_a_period_before_any_demand_says_so(inputs: sources.Inputs) -> None:
     with pytest.raises(LookupError, match="no demand up to 2020-01"):
         results.sites_with_demand(inputs, "2020-01")
+
+
+def test_a_month_without_lines_is_said_in_the_figures_with_the_variance_of_the_others(mill: Path) -> None:
+    ledger = MILL["ledger"] + "2,1,2026-03-31,2026-03,A,4000,100.00\n"
+    plan = MILL["budget"] + "original,2026-02,A,4000,90\noriginal,2026-03,A,4000,90\n"
+    (mill / "ledger.csv").write_text(ledger, encoding="utf-8")
+    (mill / "budget.csv").write_text(plan, encoding="utf-8")
+    figures = results.figures(results.variance(sources.read(mill), "2026-03", "Mill"))
+    revenue = figures[(figures["horizon"] == "ytd") & (figures["item2"] == "revenue") & (figures["dimension"] == TOTAL)]
+    values = revenue[revenue["reference"] == "PL"].set_index("measure")["value"]
+    assert values["complete"] == 0
+    assert values["variance"] == pytest.approx(-69.90), "200.10 of 270, the plan of February included"
+    assert values["variance_like_for_like"] == pytest.approx(20.10), "January and March alone"
+
+
+def test_without_a_ledger_the_rest_is_collected(tmp_path: Path) -> None:
+    days = "\n".join(f"{day:%Y-%m-%d},Mill,Loads,5" for day in pd.date_range("2026-01-01", "2026-03-31"))
+    (tmp_path / "demand.csv").write_text(f"ds,site,service,volume\n{days}\n", encoding="utf-8")
+    figures = results.collect(sources.read(tmp_path), "2026-03").figures
+    assert set(figures["report"]) == {"seasonal_demand"}

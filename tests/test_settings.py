@@ -53,6 +53,12 @@ def test_every_key_is_read() -> None:
         pytest.param({"materiality": {"share": 5}}, "ratio from 0 to 1", id="share"),
         pytest.param({"reports": {"closed_through": "2026-9"}}, "YYYY-MM", id="month"),
         pytest.param({"fiscal_year": {"calendar": "4-4-5"}}, "needs year_end", id="calendar"),
+        pytest.param(
+            {"fiscal_year": {"calendar": "4-4-5", "year_end": "last Saturday of June"}}, "it is 7", id="start and end"
+        ),
+        pytest.param({"fiscal_year": {"calendar": "4-4-5", "year_end": 5}}, "text in quotes", id="year_end"),
+        pytest.param({"organisation": {"holidays": ["IE"]}}, "nearest is IE", id="holidays"),
+        pytest.param({"organisation": {"time_zone": "Europe"}}, "IANA name", id="a region is no time zone"),
         pytest.param({"budget": "original"}, "is a section", id="a key where a section belongs"),
     ],
 )

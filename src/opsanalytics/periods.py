@@ -86,7 +86,12 @@ class Calendar:
         if self.pattern != "monthly":
             if self.year_end is None:
                 raise ValueError(f'a {self.pattern} calendar needs year_end, for example "last Saturday of June".')
-            _parse_year_end(self.year_end)
+            month = _parse_year_end(self.year_end)[1]
+            if (month - _last_named(self.start_month)) % 12 not in (0, 1, 11):
+                raise ValueError(
+                    f"start_month {self.start_month} does not fit year_end '{self.year_end}': "
+                    f"with that year_end it is {month % 12 + 1}."
+                )
 
     def fiscal_period(self, day: str | dt.date) -> FiscalPeriod:
         """Which fiscal year, period and quarter is `day` (a date, `YYYY-MM-DD` or a period `YYYY-MM`) in?"""
@@ -177,6 +182,11 @@ def _parse_year_end(text: str) -> tuple[int, int]:
     return _WEEKDAYS.index(match[1].lower()), _MONTHS.index(match[2].lower())
 
 
+def _last_named(start_month: int) -> int:
+    """Return the calendar month that names period 12."""
+    return (start_month - 2) % 12 + 1
+
+
 @cache
 def _year_end(text: str, start_month: int, fiscal_year: int) -> dt.date:
     """Return the last day of a fiscal year of weeks.
@@ -185,7 +195,7 @@ def _year_end(text: str, start_month: int, fiscal_year: int) -> dt.date:
     named month of `year_end` falls, except where that month is January named by a December period.
     """
     weekday, month = _parse_year_end(text)
-    last_named = (start_month - 2) % 12 + 1
+    last_named = _last_named(start_month)
     year = fiscal_year + (last_named - month > 6) - (month - last_named > 6)
     last = dt.date(year, month, _calendar.monthrange(year, month)[1])
     return last - dt.timedelta(days=(last.weekday() - weekday) % 7)

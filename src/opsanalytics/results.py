@@ -99,14 +99,14 @@ def collect(inputs: sources.Inputs, period: str, run_dir: str | Path = "") -> Ru
     """Return all results of a run: those on record in `run_dir`, or with none given, computed now for every entity."""
     if run_dir:
         return _read_merged(Path(run_dir))
-    found = [*_variances(inputs, period, _entities(inputs, period)), *_forecasts_and_staff(inputs, period)]
+    found = [*_variances(inputs, period), *_forecasts_and_staff(inputs, period)]
     return _join([_frames(result) for result in found], inputs.entities())
 
 
-def _variances(inputs: sources.Inputs, period: str, entities: Sequence[str]) -> list[Result]:
+def _variances(inputs: sources.Inputs, period: str) -> list[Result]:
     if not has_needs(inputs, "01_budget_variance"):
         return []
-    return [variance(inputs, period, entity) for entity in entities]
+    return [variance(inputs, period, entity) for entity in _entities(inputs, period)]
 
 
 def _entities(inputs: sources.Inputs, period: str) -> list[str]:
@@ -308,15 +308,16 @@ def _variance_figures(result: budget.BudgetVariance) -> list[pd.DataFrame]:
         dimension2=frame["dimension2"].mask(whole, "measure"), item2=frame["item2"].mask(whole, frame["measure"])
     )
     table = frame["reference"].map(_SOURCE)
+    money = {"variance": "variance_cents", "effect": "effect_cents", "variance_like_for_like": "like_for_like_cents"}
+    plain = {"variance_share": "share", "material": "material", "complete": "complete"}
+    frame = frame.assign(complete=frame["status"] == budget.COMPLETE)
     parts = [
-        _complete(_money(frame.assign(measure=name), f"{name}_cents", result), result, table)
-        for name in ("variance", "effect")
+        _complete(_money(frame.assign(measure=name), column, result), result, table) for name, column in money.items()
     ]
-    for name, column in (("variance_share", "share"), ("material", "material")):
-        plain = frame.assign(
-            measure=name, value=frame[column].astype("float64"), unit="ratio" if column == "share" else "flag"
-        )
-        parts.append(_complete(plain[[c for c in plain if c != "share"]], result, table))
+    for name, column in plain.items():
+        unit = "ratio" if column == "share" else "flag"
+        part = frame.assign(measure=name, value=frame[column].astype("float64"), unit=unit)
+        parts.append(_complete(part, result, table))
     return parts
 
 

@@ -100,7 +100,7 @@ _DECLARED = (
         Column("valid_from", "day", "first day of this assignment"),
         _text("name", "its name", blank=True),
         _text("department", "the department it belongs to", blank=True),
-        _code("site", "the site it belongs to; blank is (unassigned)", blank=True, optional=True),
+        _code("site", "the site it belongs to; blank is (unassigned)", references="sites.site", blank=True, optional=True),
         _optional("valid_to", "day", "last day of this assignment; blank is open"),
     )),
     Table("sites", ("site",), "The sites.", (

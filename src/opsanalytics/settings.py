@@ -81,7 +81,7 @@ def read_settings(folder: str | Path) -> Settings:
         return Settings()
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(
             f"{FILE} cannot be read: {error}. Mend the file; docs/data.md shows a whole one."
         ) from error
@@ -159,12 +159,19 @@ def _choice(content: Mapping[str, Any], section: str, key: str, choices: tuple[s
 
 def _time_zone(content: Mapping[str, Any], default: str) -> str:
     value = _text(content, "organisation", "time_zone", default)
-    try:
-        zoneinfo.ZoneInfo(value)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+    if not is_time_zone(value):
         near = nearest(value, zoneinfo.available_timezones())
-        raise _wrong("organisation", "time_zone", value, f"an IANA name (the nearest is {near})") from None
+        raise _wrong("organisation", "time_zone", value, f"an IANA name (the nearest is {near})")
     return value
+
+
+def is_time_zone(name: str) -> bool:
+    """Is `name` the IANA name of a time zone?"""
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a region, a folder of zones
+        return False
+    return True
 
 
 def _country(content: Mapping[str, Any]) -> str | None:
@@ -174,17 +181,18 @@ def _country(content: Mapping[str, Any]) -> str | None:
     import holidays
 
     known = holidays.list_supported_countries(include_aliases=True)
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         near = nearest(str(value), known)
         raise _wrong("organisation", "holidays", value, f"a country code such as IE (the nearest is {near})")
-    return str(value)
+    return value
 
 
 def _calendar(content: Mapping[str, Any]) -> Calendar:
     start = _whole(content, "fiscal_year", "start_month", 1, 1, 12)
     pattern = _choice(content, "fiscal_year", "calendar", PATTERNS, "monthly")
+    year_end = _text(content, "fiscal_year", "year_end", "") if "year_end" in content else None
     try:
-        return Calendar(start, pattern, content.get("year_end"))
+        return Calendar(start, pattern, year_end)
     except ValueError as error:
         raise SettingsError(f"{FILE}: [fiscal_year] {error}") from None
 

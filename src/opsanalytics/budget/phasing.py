@@ -79,8 +79,8 @@ def budget_in_force(budget: pd.DataFrame, *, version: str, period: str, calendar
     """Return the budget rows that count at `period`: [period, cost_centre, account, amount_cents], one for each line.
 
     `budget` is the checked table (a period is a month or a fiscal year, valid_from a month or missing). The row that
-    came into force last counts; a line that `version` has no row in force for has the original's; a year of `version`
-    replaces the original's months of that year. Raises LookupError naming the versions held when `version` is not one.
+    came into force last counts; a line that `version` has no row in force for has the original's; a year replaces the
+    months of that year that came into force before it, the original's among them. Raises LookupError naming the versions held when `version` is not one.
     """
     held = sorted(budget["version"].unique())
     if version not in held:
@@ -103,10 +103,12 @@ def budget_in_force(budget: pd.DataFrame, *, version: str, period: str, calendar
 
 
 def _replaced_by_a_year(rows: pd.DataFrame, calendar: Calendar) -> pd.Series:
-    """Which original months belong to a line and year for which the chosen version has the whole year?"""
+    """Which months belong to a line and year whose whole year came into force after them?"""
     keys = pd.MultiIndex.from_frame(rows[_LINE].assign(year=fiscal_years(rows["period"], calendar)))
-    yearly = (rows["period"].str.len() == 4) & rows["chosen"]
-    return pd.Series(keys.isin(keys[yearly.to_numpy()]), rows.index) & (rows["period"].str.len() > 4) & ~rows["chosen"]
+    order = rows["chosen"].map({False: "0", True: "1"}) + rows["since"]
+    yearly = rows["period"].str.len() == 4
+    of_year = pd.Series(order[yearly].to_numpy(), keys[yearly.to_numpy()]).reindex(keys).fillna("")
+    return ~yearly & (order < of_year.to_numpy())
 
 
 def fiscal_years(periods: pd.Series, calendar: Calendar) -> pd.Series:
