@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters_staffing import ADAPTERS
 from opsanalytics import staffing
 from opsanalytics.settings import Settings
 
@@ -149,6 +152,21 @@ def test_the_wait_quantile_is_where_that_share_has_stopped_waiting(
         assert still == pytest.approx(1 - share, rel=1e-6) if wait > 0 else still <= 1 - share
 
 
+@QUICK
+@given(volumes=st.lists(st.floats(0, 1e6), min_size=1, max_size=20), aht_s=handling)
+def test_the_load_has_the_fifteen_digits_that_a_float_holds_surely(volumes: list[float], aht_s: float) -> None:
+    loads = staffing.offered_load(volumes, aht_s, 1800)
+    assert loads == pytest.approx([volume * aht_s / 1800 for volume in volumes], rel=5e-15, abs=0)
+    written = [round(load, 14 - math.floor(math.log10(load))) if load > 1e-8 else load for load in loads]
+    assert loads.tolist() == written
+
+
+def test_the_load_of_round_numbers_is_round() -> None:
+    assert staffing.offered_load(0.001, 180, 1800) == 0.0001
+    assert staffing.offered_load([87.43, 0, 5e-324], 263.7, 1800)[:2].tolist() == [12.808495, 0]
+    assert staffing.offered_load(1e-200, 180, 1800) == pytest.approx(1e-201, rel=1e-15)
+
+
 def test_arguments_broadcast() -> None:
     assert staffing.service_level(np.arange(11, 15)[:, None], 10.0, 180, [0, 20, 60]).shape == (4, 3)
     assert isinstance(staffing.erlang_c(11, 10.0), float)
@@ -253,6 +271,8 @@ def test_no_volume_needs_nobody() -> None:
         pytest.param({"aht_s": np.nan}, "aht_s is missing", id="missing handling time"),
         pytest.param({"volume": np.nan}, "volume is negative or missing", id="missing is not zero"),
         pytest.param({"volume": [5, -1]}, "volume -1 is negative", id="negative volume names the value"),
+        pytest.param({"volume": [5, math.inf]}, "volume inf is more than any number", id="endless volume"),
+        pytest.param({"minimum": math.inf}, "minimum inf is no number of agents", id="endless minimum"),
         pytest.param({"max_abandonment": 0.05}, "needs patience_s", id="hang-ups without patience"),
         pytest.param({"max_occupancy": 1.2}, "above 1", id="busier than always"),
         pytest.param({"definition": "answered"}, "use one of served_of_offered", id="unknown definition"),
@@ -270,6 +290,8 @@ def test_what_cannot_be_is_refused_in_a_sentence(change: dict[str, Any], sentenc
 def test_twenty_one_at_work_of_whom_three_in_ten_are_away_are_thirty() -> None:
     assert staffing.scheduled_staff([21, 14, 0, 7], 0.3).tolist() == [30, 20, 0, 10]
     assert staffing.scheduled_staff(17, Decimal("0.32")) == 25
+    assert staffing.scheduled_staff(21, np.float32(0.3)) == 30
+    assert staffing.scheduled_staff([21, 7], np.array([0.3, 0.3], dtype=np.float32)).tolist() == [30, 10]
 
 
 @QUICK
@@ -305,6 +327,22 @@ def test_backlog_is_worked_first_in_first_out() -> None:
     assert done.processed.tolist() == [4, 4, 1, 1]
     assert done.waiting.tolist() == [6, 2, 1, 5]
     assert (done.late_units, done.overdue_units, done.oldest_age) == (2, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("sla", "sentence"),
+    [
+        pytest.param(1.5, "sla_periods 1.5 is not whole", id="half a period"),
+        pytest.param(-1, "sla_periods -1 is negative", id="before it came"),
+        pytest.param(math.nan, "sla_periods is negative or missing", id="missing"),
+        pytest.param(math.inf, "sla_periods inf is no deadline", id="no deadline"),
+    ],
+)
+def test_a_deadline_is_a_whole_number_of_periods(sla: float, sentence: str) -> None:
+    for answer in (lambda: staffing.backlog([5, 5], [5, 5], sla), lambda: staffing.minimum_capacity([5, 5], sla)):
+        with pytest.raises(ValueError, match=sentence):
+            answer()
+    assert staffing.minimum_capacity([5, 5], 1.0) == staffing.minimum_capacity([5, 5], 1)
 
 
 @QUICK
@@ -359,6 +397,35 @@ def test_a_day_has_the_hours_the_clock_gives_it(day: str, hours: int) -> None:
     assert staffing.aggregate_hours(local[~local.index.duplicated()], "D", "Europe/London").iloc[0] == hours * 10
 
 
+@pytest.mark.parametrize(
+    ("day", "zone", "hours"),
+    [
+        pytest.param("2024-09-08", "America/Santiago", 23, id="midnight skipped, Chile"),
+        pytest.param("2024-04-26", "Africa/Cairo", 23, id="midnight skipped, Egypt"),
+        pytest.param("2024-11-03", "America/Havana", 25, id="midnight twice, Cuba"),
+        pytest.param("2024-11-02", "America/Havana", 24, id="the day before midnight comes twice"),
+        pytest.param("2024-10-31", "Africa/Cairo", 25, id="the last hour twice, Egypt"),
+        pytest.param("2011-12-29", "Pacific/Apia", 24, id="the day before the one left out"),
+        pytest.param("2011-12-30", "Pacific/Apia", 0, id="a day that Samoa left out"),
+        pytest.param("2024-10-06", "Australia/Lord_Howe", 23.5, id="half an hour"),
+    ],
+)
+def test_a_day_begins_at_its_first_moment_also_where_midnight_is_skipped_or_doubled(
+    day: str, zone: str, hours: float
+) -> None:
+    midnight = dt.datetime.fromisoformat(day)
+    first, end = (
+        moment.replace(tzinfo=ZoneInfo(zone)).astimezone(dt.UTC)
+        for moment in (midnight, midnight + dt.timedelta(days=1))
+    )
+    starts = staffing.day_intervals(day, zone, 30)
+    assert len(starts) == (end - first) / dt.timedelta(minutes=30) == hours * 2
+    assert all(start.date() == midnight.date() for start in starts)
+    assert not hours or starts[0].tz_convert("UTC") == first
+    staff = pd.Series(4.0, index=starts)
+    assert staffing.aggregate_hours(staff, "D", zone, 1800).sum() == hours * 4
+
+
 @QUICK
 @given(st.lists(st.floats(0, 100), min_size=96 * 3, max_size=96 * 3), st.sampled_from(["D", "W", "MS"]))
 def test_adding_up_hours_loses_none(people: list[float], freq: str) -> None:
@@ -379,6 +446,12 @@ def test_a_joiner_counts_in_full_after_the_ramp() -> None:
     assert plan["effective_fte"].tolist() == [5, 2.5 + 1, 1.25 + 1]
 
 
+@pytest.mark.parametrize("start", [-1, math.nan])
+def test_people_to_start_with_are_not_negative_or_missing(start: float) -> None:
+    with pytest.raises(ValueError, match=r"start .*is negative or missing"):
+        staffing.headcount_plan(start, 0.1, [1, 2])
+
+
 def test_cover_says_where_no_shift_helps_or_prices_it() -> None:
     with pytest.raises(ValueError, match="No shift covers interval 1"):
         staffing.cover_shifts([2, 1], [[1], [0]], [5])
@@ -387,6 +460,21 @@ def test_cover_says_where_no_shift_helps_or_prices_it() -> None:
     assert cover.uncovered.tolist() == [0, 1]
     assert cover.objective == 110
     assert cover.mip_gap == pytest.approx(0, abs=1e-9)
+
+
+def test_reference_cases_may_be_given_in_lists_and_with_any_of_the_criteria() -> None:
+    queue = ADAPTERS["erlang_c"]({"load": [0, 2, 10], "agents": [0, 3, 10], "aht_s": 1200, "target_s": 20})
+    assert queue["p_wait"] == pytest.approx([0, 4 / 9, 1])
+    assert queue["stable"] == [True, True, False]
+    assert queue["asa_s"][2] == "inf"
+    day = {"calls": [100, 0], "aht_s": 180, "interval_s": 1800, "service_level": 0.8, "target_s": 20, "shrinkage": 0.3}
+    assert ADAPTERS["required_sl"](day) == {"load": [10, 0], "agents": [14, 0], "scheduled": [20, 0]}
+    assert ADAPTERS["required_sl"](day | {"minimum": 21})["scheduled"] == [30, 30]
+    volume = {"mean_calls": 100, "sd_calls": 0, "quantile": 0.5, "aht_s": 180, "interval_s": 1800}
+    assert ADAPTERS["quantile"](volume | {"max_p_wait": 0.2})["agents"] == 14  # Tijms: load 10 at 0.2
+    ward = {"avg_census": 28, "days": 30, "hppd": 0, "hours_per_fte": 160}
+    assert ADAPTERS["hours_per_patient_day"](ward) == {"patient_days": 840, "hours": 0, "fte": 0}
+    assert ADAPTERS["shrinkage"]({"required": 21, "categories": [0.2, 0.1]})["scheduled"] == 30
 
 
 # --- the forecast ---------------------------------------------------------------------------
@@ -526,6 +614,30 @@ def test_monthly_work_is_full_time_people() -> None:
     assert result.monthly["period"].tolist() == ["2026-07", "2026-08"]
 
 
+def test_a_standard_that_changes_within_a_month_of_a_monthly_forecast_is_named() -> None:
+    months = pd.date_range("2026-07-01", periods=3, freq="MS")
+    work = standard(method="workload", units_per_hour=10.0)
+    rows = demand(freq="MS", starts=months, yhat=3200.0)
+    within = forecast(rows, work, work | {"valid_from": pd.Timestamp("2026-08-15"), "units_per_hour": 20.0})
+    assert median(within)["required"].tolist() == [2, 2, 1]
+    assert len(within.notes) == 1
+    assert "the standard of 2026-08-15 begins within the forecast from 2026-08-01" in within.notes[0]
+    assert forecast(rows, work, work | {"valid_from": pd.Timestamp("2026-08-01")}).notes == ()
+
+
+@pytest.mark.parametrize("method", ["workload", "backlog"])
+def test_a_forecast_without_its_upper_bounds_is_staffed_for_what_it_has_and_that_is_said(method: str) -> None:
+    days = pd.date_range("2026-07-01", periods=3, freq="D")
+    rows = demand(freq="D", starts=days, yhat=400.0).assign(hi60=[np.nan, 440.0, 440.0])
+    result = forecast(rows, standard(method=method, units_per_hour=10.0, sla_days=0.0))
+    kept = result.plan.groupby("quantile").size().to_dict()
+    assert kept == ({0.5: 3, 0.8: 2, 0.95: 3} if method == "workload" else {0.5: 3, 0.95: 3})
+    assert result.notes == (
+        "Calls at North: 1 of the forecast's 3 rows have no hi60; they are not staffed for the quantile 0.8. "
+        "A longer history gives the forecast its intervals.",
+    )
+
+
 def test_backlog_work_is_spread_up_to_its_deadline() -> None:
     days = pd.date_range("2026-07-01", "2026-07-31", freq="D")
     volumes = [160.0 if day.day_of_week == 0 else 0.0 for day in days]
@@ -614,6 +726,9 @@ def test_a_roster_of_an_unknown_site_is_said() -> None:
         pytest.param({"shrinkage": 1.0}, "shrinkage 1.0 is not a share", id="nobody at work"),
         pytest.param({"service": "Chat"}, "Calls at North has demand but no standard", id="no standard"),
         pytest.param({"service_level": np.nan}, "promises nothing", id="no promise"),
+        pytest.param({"hours_per_fte": 0.0}, "hours_per_fte of 0: give the paid hours", id="nobody works"),
+        pytest.param({"hours_per_fte": -5.0}, "hours_per_fte of -5: give the paid hours", id="negative hours"),
+        pytest.param({"wage_rate": Decimal("-3.10")}, "wage_rate of -3.10: give the cost", id="negative wage"),
     ],
 )
 def test_a_standard_that_cannot_be_is_a_note_and_the_others_go_on(change: dict[str, Any], sentence: str) -> None:

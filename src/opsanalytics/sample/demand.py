@@ -137,7 +137,7 @@ LEVEL_SHIFTS = (
     LevelShift("Galway", "Order lines", dt.date(2026, 5, 4), 1350, 2028, "a new customer"),
 )
 OPEN = {"desk": ("07:00", "19:00"), "desk Saturday": ("09:00", "13:00"), "site": ("00:00", "24:00")}
-_PROFILE = (
+PROFILE = (
     380,
     520,
     760,
@@ -163,7 +163,7 @@ _PROFILE = (
     430,
     320,
 )
-_SATURDAY = (800, 1050, 1250, 1300, 1200, 1000, 800, 600)
+SATURDAY = (800, 1050, 1250, 1300, 1200, 1000, 800, 600)
 
 
 @dataclass(frozen=True)
@@ -181,12 +181,13 @@ class Volumes:
 
     def month(self, period: str) -> tuple[int, int]:
         """Return the planned and the actual volume of a month, the actual zero where none is known."""
-        start, days = _month_span(period)
+        start, days = month_span(period)
         planned = (int(self.planned[start : start + days].sum()) + 500) // 1000
         return planned, int(self.actual[start : start + days].sum())
 
 
-def _month_span(period: str) -> tuple[int, int]:
+def month_span(period: str) -> tuple[int, int]:
+    """Return the place of a month's first day in a Volumes' days, and its number of days."""
     first = dt.date(int(period[:4]), int(period[5:]), 1)
     following = (first + dt.timedelta(32)).replace(day=1)
     return (first - FIRST_DAY).days, (following - first).days
@@ -263,7 +264,7 @@ def _intervals(means: Integers, draws: Draws) -> tuple[tuple[str, int], ...]:
     for date, mean in zip(days(), means.tolist(), strict=True):
         if date < CONTACTS_FROM or date.weekday() == 6:
             continue
-        profile, hour = (_SATURDAY, 9) if date.weekday() == 5 else (_PROFILE, 7)
+        profile, hour = (SATURDAY, 9) if date.weekday() == 5 else (PROFILE, 7)
         for place, noise in enumerate(draws.bell(len(profile)).tolist()):
             expected = mean * profile[place] // sum(profile)
             volume = max(0, (1000 * expected + noise * math.isqrt(1000 * expected) + 500_000) // 1_000_000)
@@ -294,8 +295,8 @@ def demand_truth(seed: int) -> dict[str, Any]:
         "half_hourly": {
             "service": CONTACTS,
             "from": CONTACTS_FROM.isoformat(),
-            "profile": list(_PROFILE),
-            "saturday": list(_SATURDAY),
+            "profile": list(PROFILE),
+            "saturday": list(SATURDAY),
             "noise": "variance equals the mean, beside the day's noise",
         },
     }

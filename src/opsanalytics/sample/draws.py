@@ -50,6 +50,11 @@ def scaled(amount: int, *permille: int) -> int:
     return amount
 
 
+def ceiling(numerator: int, denominator: int) -> int:
+    """Divide whole numbers, rounding up; `denominator` is above zero."""
+    return -(-numerator // denominator)
+
+
 def half_even(numerator: int, denominator: int) -> int:
     """Divide whole numbers, rounding half to even; `denominator` is above zero."""
     quotient, rest = divmod(numerator, denominator)

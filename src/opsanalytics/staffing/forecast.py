@@ -155,6 +155,7 @@ def _service(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Staff one service: each standard on the rows of the dates on which it is in force."""
     standards, notes = standards_of(tables, site, service)
+    notes += _missing_bounds(rows, f"{service} at {site}")
     rows = rows[rows["yhat"].notna()]
     place = in_force(standards, pd.DatetimeIndex(rows["ds"]))
     if (place < 0).any():
@@ -175,7 +176,37 @@ def _service(
         return pd.DataFrame(columns=[*PLAN, "period", "fte", "whole"]), notes
     plan = pd.concat(pieces, ignore_index=True)
     plan, remarks = _whole_months(plan, rows, settings, f"{service} at {site}")
-    return plan.assign(site=site, service=service, scenario="base"), notes + remarks
+    notes += remarks + _changes_within(plan, standards)
+    return plan.assign(site=site, service=service, scenario="base"), notes
+
+
+def _missing_bounds(rows: pd.DataFrame, who: str) -> list[str]:
+    """Name the quantiles that the forecast does not have in all of its rows."""
+    counts = {quantile: int(rows[column].isna().sum()) for quantile, column in QUANTILES.items()}
+    return [
+        f"{who}: {count:,} of the forecast's {len(rows):,} rows have no {QUANTILES[quantile]}; they are not staffed "
+        f"for the quantile {quantile:g}. A longer history gives the forecast its intervals."
+        for quantile, count in counts.items()
+        if count
+    ]
+
+
+def _changes_within(plan: pd.DataFrame, standards: Sequence[Standard]) -> list[str]:
+    """Name the standards that begin inside a week, month or quarter, whose first day decides."""
+    notes = []
+    for freq, rows in plan.groupby("freq", sort=True):
+        starts = pd.DatetimeIndex(rows["ds"].unique())
+        ends = starts + to_offset(str(freq))
+        for standard in standards:
+            begin = standard.valid_from
+            inside = starts[:0] if begin is None else starts[(starts < begin) & (ends > begin)]
+            if len(inside):
+                notes.append(
+                    f"{standard.service} at {standard.site}: the standard of {begin:%Y-%m-%d} begins within the "
+                    f"forecast from {inside[0]:%Y-%m-%d}, all of which goes by the standard before it. "
+                    "Let it begin with the period, or give daily demand."
+                )
+    return notes
 
 
 def _work(
@@ -306,6 +337,8 @@ def _backlog(rows: pd.DataFrame, standard: Standard, tables: Tables, settings: S
     work = _by_quantile(rows.sort_values("ds"))
     pieces = []
     for _, part in work.groupby("quantile", sort=True):
+        if len(part) < len(rows):
+            continue  # days without this quantile: the work that waits for them is not known
         own = part.set_index("ds").asfreq("D")
         days = pd.DatetimeIndex(own.index)
         opened = open_days(tables, standard.site, standard.service, days)

@@ -6,9 +6,11 @@ breaks). It divides by (1 - s); it does not multiply by (1 + s).
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -109,10 +111,16 @@ def times_on_clock(starts: pd.DatetimeIndex, tz: str) -> npt.NDArray[np.int64]:
 
 
 def day_intervals(day: str, tz: str, minutes: int) -> pd.DatetimeIndex:
-    """Return the starts of the intervals of a local day, with offsets: 46 or 50 half hours when the clocks change."""
-    start = pd.Timestamp(day)
-    bounds = pd.DatetimeIndex([start, start + pd.Timedelta(days=1)]).tz_localize(tz)
-    return pd.date_range(bounds[0], bounds[1], freq=f"{minutes}min", inclusive="left")
+    """Return the starts of the intervals of a local day, with offsets: 46 or 50 half hours when the clocks change.
+
+    A day whose midnight the clock skips begins when the clock goes on, one whose midnight comes twice
+    at the first of them; a day that the zone left out (Samoa, 30 December 2011) has no intervals.
+    """
+    midnight, zone = pd.Timestamp(day).to_pydatetime(), ZoneInfo(tz)
+    first, end = (
+        moment.replace(tzinfo=zone).astimezone(dt.UTC) for moment in (midnight, midnight + dt.timedelta(days=1))
+    )
+    return pd.date_range(first, end, freq=f"{minutes}min", inclusive="left").tz_convert(tz)
 
 
 def aggregate_hours(staff: pd.Series[Any], freq: str, tz: str, interval_s: float | None = None) -> pd.Series[float]:
@@ -169,8 +177,10 @@ def headcount_plan(
     Attrition (one monthly share, or one a month) takes its share of everybody at the start of the
     month; then those requested `lead_months` ago join, and a joiner is worth `ramp[k]` of a person
     in month k, a whole one after. Returns columns headcount and effective_fte, index month 0, 1, ...
-    Raises ValueError for shares outside [0, 1] or negative people.
+    Raises ValueError for shares outside [0, 1], or negative or missing people.
     """
+    people = np.asarray(start, dtype=np.float64)
+    refuse(~(people >= 0), "start", people, "is negative or missing: give people, 0 for none.")
     count = len(hires_requested) if months is None else months
     leaving = np.broadcast_to(np.asarray(attrition, dtype=np.float64), (count,))
     refuse(
@@ -183,7 +193,7 @@ def headcount_plan(
         ~(np.asarray(hires_requested, dtype=np.float64) >= 0),
         "hires_requested",
         np.asarray(hires_requested, dtype=np.float64),
-        "is negative.",
+        "is negative or missing: give people, 0 for none.",
     )
     settled, cohorts, rows = float(start), list[tuple[int, float]](), []
     for month in range(count):
@@ -211,6 +221,6 @@ def _refuse_shrinkage(shrinkage: npt.ArrayLike) -> None:
 def _present(shrinkage: npt.ArrayLike) -> Any:
     """Return 1 - shrinkage, exact in the decimal text and then as the nearest float."""
     share = np.asarray(shrinkage)
-    values, place = np.unique(share.astype(np.float64) if share.dtype != object else share, return_inverse=True)
-    present = np.array([float(1 - fraction(value)) for value in values.tolist()], dtype=np.float64)
+    values, place = np.unique(share, return_inverse=True)
+    present = np.array([float(1 - fraction(value)) for value in values], dtype=np.float64)
     return present[place].reshape(share.shape)

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from opsanalytics.staffing.special import Array, arrays, log_upper_ratio, waiting
 
 DEFINITIONS = ("served_of_offered", "short_abandons_excluded")
+_POWERS_OF_TEN = np.array([float(f"1e{power}") for power in range(23)])  # the powers that a double holds exactly
 
 
 def offered_load(volume: npt.ArrayLike, aht_s: npt.ArrayLike, interval_s: npt.ArrayLike) -> Any:
@@ -31,15 +32,12 @@ def offered_load(volume: npt.ArrayLike, aht_s: npt.ArrayLike, interval_s: npt.Ar
 
     The noise of floats behind the fifteenth digit is dropped, so that 0.001 calls of 180 s in half
     an hour are 0.0001 erlangs.
-    Raises ValueError for a negative or missing volume, a handling time or interval not above zero.
+    Raises ValueError for a negative, missing or infinite volume, a handling time or interval not above zero.
     """
     contacts, handling, interval = arrays(volume, aht_s, interval_s)
-    refuse(
-        ~(contacts >= 0), "volume", contacts, "is negative or missing: give the contacts of the interval, 0 for none."
-    )
+    refuse_volume(contacts)
     refuse_times(aht_s=handling, interval_s=interval)
-    load = contacts * handling / interval
-    return plain(np.array([float(f"{value:.15g}") for value in load.ravel().tolist()]).reshape(load.shape))
+    return plain(_fifteen_digits(contacts * handling / interval))
 
 
 def erlang_b(agents: npt.ArrayLike, load: npt.ArrayLike) -> Any:
@@ -366,6 +364,21 @@ def _blocking(agents: Array, load: Array) -> Array:
     with np.errstate(under="ignore", divide="ignore", invalid="ignore"):
         share = np.exp(-log_upper_ratio(agents, load))
     return np.where(load > 0, np.minimum(share, 1.0), np.where(agents > 0, 0.0, 1.0))
+
+
+def _fifteen_digits(values: Array) -> Array:
+    """Round to fifteen significant digits where a double holds the power of ten that this takes."""
+    with np.errstate(divide="ignore"):
+        digits = 14 - np.floor(np.log10(values))
+    held = (digits >= 0) & (digits < _POWERS_OF_TEN.size)
+    scale = _POWERS_OF_TEN[np.where(held, digits, 0).astype(np.int64)]
+    return np.where(held, np.rint(values * scale) / scale, values)
+
+
+def refuse_volume(volume: Array) -> None:
+    """Raise ValueError unless every volume is a finite number of zero or more."""
+    refuse(~(volume >= 0), "volume", volume, "is negative or missing: give the contacts of the interval, 0 for none.")
+    refuse(np.isinf(volume), "volume", volume, "is more than any number of agents handles: give a finite number.")
 
 
 def refuse_times(**times: Array) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import special
 
 from opsanalytics.staffing import queues
-from opsanalytics.staffing.queues import DEFINITIONS, Queue, refuse, refuse_times
+from opsanalytics.staffing.queues import DEFINITIONS, Queue, refuse, refuse_times, refuse_volume
 from opsanalytics.staffing.special import Array, arrays
 
 _SLACK = 1 + 1e-12  # a criterion met exactly is met, whatever the last bit says
@@ -51,8 +51,8 @@ def required_agents(
     volume needs `minimum` agents (none by default). Where `patience_s` is left out or NaN nobody
     hangs up and the answer is above the load (stable).
     Raises ValueError, with a remedy, where a row has no criterion, a service level of 1 or more
-    (no number of agents promises that), a criterion outside its range, a negative or missing
-    volume, or a handling time not above zero.
+    (no number of agents promises that), a criterion outside its range, a negative, missing or
+    infinite volume, or a handling time not above zero.
     """
     if definition not in DEFINITIONS:
         raise ValueError(f"definition '{definition}' is unknown: use one of {', '.join(DEFINITIONS)}.")
@@ -110,14 +110,10 @@ def staffing_quantiles(
 
 
 def _check(rows: Rows) -> None:
-    refuse(
-        ~(rows["volume"] >= 0),
-        "volume",
-        rows["volume"],
-        "is negative or missing: give the contacts of the interval, 0 for none.",
-    )
+    refuse_volume(rows["volume"])
     refuse_times(aht_s=rows["aht"], interval_s=rows["interval"])
     refuse(~(rows["minimum"] >= 0), "minimum", rows["minimum"], "is negative or missing: give 0 or more agents.")
+    refuse(np.isinf(rows["minimum"]), "minimum", rows["minimum"], "is no number of agents: give a finite number.")
     refuse(rows["level"] >= 1, "service_level", rows["level"],
            "cannot be promised by any number of agents: ask for less than 1, for example 0.95.")  # fmt: skip
     refuse(rows["level"] < 0, "service_level", rows["level"], "is negative: give a share from 0 to below 1.")

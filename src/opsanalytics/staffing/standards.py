@@ -192,6 +192,15 @@ def _check(standard: Standard) -> None:
     who, remedy = f"{standard.service} at {standard.site}", "in standards"
     if standard.method not in METHODS:
         raise StaffingError(f"{who} has the method '{standard.method}': use one of {', '.join(METHODS)} {remedy}.")
+    if standard.hours_per_fte <= 0 or np.isinf(standard.hours_per_fte):
+        raise StaffingError(
+            f"{who} has an hours_per_fte of {standard.hours_per_fte:g}: give the paid hours of a full-time person "
+            f"in a month, for example 160, {remedy}."
+        )
+    if standard.wage_rate is not None and not 0 <= standard.wage_rate < Decimal("Infinity"):
+        raise StaffingError(
+            f"{who} has a wage_rate of {standard.wage_rate}: give the cost of a paid hour, 0 or more, {remedy}."
+        )
     if standard.method in ("workload", "backlog") and not standard.units_per_hour > 0:
         raise StaffingError(
             f"{who} needs units_per_hour above zero for the method {standard.method}: give it {remedy}."

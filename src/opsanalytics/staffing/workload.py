@@ -123,12 +123,10 @@ def backlog(arrivals: npt.ArrayLike, capacity: npt.ArrayLike, sla_periods: int) 
 
     `arrivals` and `capacity` are units by period (capacity may be one number); work can be done in
     the period it arrives, and is in time up to `sla_periods` periods later.
-    Raises ValueError for negative or missing values.
+    Raises ValueError for negative or missing values, or periods that are not whole.
     """
     work, room = _series(arrivals, "arrivals"), np.broadcast_to(_series(capacity, "capacity"), np.shape(arrivals))
-    refuse(
-        np.array(sla_periods < 0), "sla_periods", np.array(float(sla_periods)), "is negative: give 0 or more periods."
-    )
+    sla = _whole_periods(sla_periods)
     processed, left = np.zeros(work.size), np.zeros(work.size)
     open_units, oldest, late = work.copy(), 0, 0.0
     for period in range(work.size):
@@ -138,12 +136,12 @@ def backlog(arrivals: npt.ArrayLike, capacity: npt.ArrayLike, sla_periods: int) 
             open_units[oldest] -= done
             spare -= done
             processed[period] += done
-            late += done if period - oldest > sla_periods else 0.0
+            late += done if period - oldest > sla else 0.0
             if open_units[oldest] > 0:
                 break
             oldest += 1
         left[period] = open_units[oldest : period + 1].sum()
-    overdue = float(open_units[: max(work.size - 1 - sla_periods, 0)].sum())
+    overdue = float(open_units[: max(work.size - 1 - sla, 0)].sum())
     waiting = np.flatnonzero(open_units > 0)
     return Backlog(processed, left, late, overdue, int(work.size - 1 - waiting[0]) if waiting.size else 0)
 
@@ -154,24 +152,29 @@ def minimum_capacity(arrivals: npt.ArrayLike, sla_periods: int, open_periods: np
     The largest of (work that arrives from i to j) / (periods from i to j + sla): that work has no
     more time than that. `open_periods` (booleans) leaves out the periods in which nobody works;
     work due in a closed stretch is due at its end instead, at the next open period. Periods after
-    the last count as open. Raises ValueError for negative or missing values.
+    the last count as open. Raises ValueError for negative or missing values, or periods that are not whole.
     """
-    work = _series(arrivals, "arrivals")
-    refuse(
-        np.array(sla_periods < 0), "sla_periods", np.array(float(sla_periods)), "is negative: give 0 or more periods."
-    )
+    work, sla = _series(arrivals, "arrivals"), _whole_periods(sla_periods)
     if not work.size:
         return 0.0
     working = np.ones(work.size, dtype=bool) if open_periods is None else np.asarray(open_periods, dtype=bool)
-    ahead = np.concatenate([working, np.ones(sla_periods + 1, dtype=bool)])
+    ahead = np.concatenate([working, np.ones(sla + 1, dtype=bool)])
     opened = np.concatenate([[0], np.cumsum(ahead)])  # open periods before each
     total = np.concatenate([[0.0], np.cumsum(work)])
-    due = opened[1 + sla_periods : 1 + sla_periods + work.size]  # open periods up to j + sla
+    due = opened[1 + sla : 1 + sla + work.size]  # open periods up to j + sla
     best = 0.0
     for first in range(work.size):
         time = np.maximum(due[first:] - opened[first], 1)
         best = max(best, float(np.max((total[first + 1 :] - total[first]) / time)))
     return best
+
+
+def _whole_periods(sla_periods: float) -> int:
+    periods = np.asarray(sla_periods, dtype=np.float64)
+    refuse(~(periods >= 0), "sla_periods", periods, "is negative or missing: give 0 or more periods.")
+    refuse(periods != np.rint(periods), "sla_periods", periods, "is not whole: give 0, 1, 2 or more periods.")
+    refuse(np.isinf(periods), "sla_periods", periods, "is no deadline: give a finite number of periods.")
+    return int(periods)
 
 
 def _series(values: npt.ArrayLike, name: str) -> Array:
