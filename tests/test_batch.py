@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import nbformat
 import pandas as pd
 import pytest
 
+import opsanalytics
 from opsanalytics import batch
 from opsanalytics.batch import execute, manifest, render
 from opsanalytics.batch.environment import kernel_environment
@@ -196,6 +198,30 @@ def test_an_unknown_notebook_is_refused_with_the_nearest(notebooks: Notebooks) -
         batch.find("budget_varience", notebooks)
 
 
+def test_notebooks_are_those_given_else_those_here_else_those_the_package_came_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shipped = root / "src" / "opsanalytics" / "notebooks"
+    assert batch.notebooks_folder() == (shipped if shipped.exists() else root / "notebooks")
+    here, given = write_notebooks(tmp_path / "notebooks"), write_notebooks(tmp_path / "mine")
+    assert batch.notebooks_folder() == here
+    assert batch.notebooks_folder("mine") == given
+
+
+def test_a_package_without_notebooks_says_where_they_were_sought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "opsanalytics.batch.notebooks.__file__", str(tmp_path / "lib" / "p" / "opsanalytics" / "b" / "n")
+    )
+    with pytest.raises(
+        batch.RequestError, match=r"There is no notebook .* in \./notebooks nor in the installed package"
+    ):
+        batch.notebooks_folder()
+
+
 # ------------------------------------------------------------------ the plan
 
 
@@ -322,7 +348,8 @@ def test_a_failure_names_the_cell_and_the_error(faulty: batch.Outcome) -> None:
     failed = faulty.jobs[f"{DEMAND} Cork"]
     assert failed.reason == "code cell 3: ValueError: no <b>rows</b>"  # after the parameters and those injected
     assert failed.cell == 3
-    kept = nbformat.read(faulty.folder / "cork" / f"{DEMAND}.failed.ipynb", 4)
+    assert failed.kept == f"cork/{DEMAND}.failed.ipynb"
+    kept = nbformat.read(faulty.folder / failed.kept, 4)
     assert any("ValueError" in str(cell.get("outputs", "")) for cell in kept.cells)
     assert not (faulty.folder / "cork" / f"{DEMAND}.ipynb").exists()
 
@@ -330,7 +357,7 @@ def test_a_failure_names_the_cell_and_the_error(faulty: batch.Outcome) -> None:
 def test_a_killed_kernel_is_a_failure_whatever_papermills_metadata_say(faulty: batch.Outcome) -> None:
     killed = faulty.jobs[f"{STAFFING} Dublin"]
     assert killed.state == "failed"
-    assert killed.reason == "the kernel was killed in code cell 3 (signal 9, SIGKILL)"
+    assert killed.reason == "its Python process was killed in code cell 3 (signal 9, SIGKILL, often for want of memory)"
     assert not (faulty.folder / "dublin" / f"{STAFFING}.html").exists()
 
 
@@ -342,6 +369,7 @@ def test_the_manifest_says_what_became_of_each_job(faulty: batch.Outcome) -> Non
     assert content["plan"]["folders"] == {"Cork": "cork", "Dublin": "dublin", "(all)": "all"}
     assert {file["table"] for file in content["plan"]["inputs"]} >= {"ledger", "demand"}
     assert {"python", "pandas", "papermill"} <= content["plan"]["versions"].keys()
+    assert content["plan"]["versions"]["opsanalytics"] == opsanalytics.__version__
     assert not {"seconds", "started", "finished"} & content["plan"].keys()
 
 
@@ -442,7 +470,7 @@ def test_a_run_keeps_what_it_takes_from_the_latest_run_of_an_earlier_month(month
 def test_status_lists_the_runs_by_month_the_newest_first(months: Path) -> None:
     found = batch.list_runs(months)
     assert [(run.name, run.state) for run in found] == [("2026-01", "done"), ("2026-01.1", "done"), ("2026-02", "done")]
-    assert found[0].jobs == {"done": 1, "skipped": 2, "off": 1}  # 02; 03 and the pack, not asked for; 01
+    assert found[0].jobs == {"done": 1, "off": 1, "not asked for": 2}  # 02; 01; 03 and the pack
     assert found[0].seconds is not None
 
 
@@ -452,7 +480,8 @@ def a_manifest(runs: Path, process: int, started: float | None) -> Path:
     folder.mkdir(parents=True)
     content = {
         "schema": 1, "period": "2026-01", "state": "running", "started": "2026-02-01T00:00:00+00:00", "seconds": None,
-        "jobs": [], "pack": None, "process": {"id": process, "started": started},
+        "jobs": [{"state": state, "reason": ""} for state in ("done", "running", "pending", "pending")],
+        "pack": None, "process": {"id": process, "started": started},
     }  # fmt: skip
     manifest.write_json(folder / "run.json", content)
     return folder
@@ -462,7 +491,9 @@ def test_a_run_whose_process_died_is_shown_as_interrupted_and_moved_aside_by_the
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     a_manifest(tmp_path, ended.pid, 1.0)
-    assert [run.state for run in batch.list_runs(tmp_path)] == ["interrupted"]
+    assert [(run.state, run.jobs) for run in batch.list_runs(tmp_path)] == [
+        ("interrupted", {"done": 1, "interrupted": 3})
+    ]
     manifest.new_run_folder(tmp_path, "2026-01")
     assert (tmp_path / "2026-01.1" / "run.json").exists()
 
@@ -476,8 +507,52 @@ def test_a_run_whose_process_number_was_given_to_another_is_interrupted_too(tmp_
 
 def test_a_second_run_into_the_same_folder_is_refused_with_the_firsts_process(tmp_path: Path) -> None:
     a_manifest(tmp_path, os.getpid(), manifest.process_start(os.getpid()))
+    assert batch.list_runs(tmp_path)[0].jobs == {"done": 1, "running": 1, "pending": 2}
     with pytest.raises(batch.RequestError, match=f"under way .*process {os.getpid()}"):
         manifest.new_run_folder(tmp_path, "2026-01")
+
+
+def test_a_folder_that_is_no_run_is_never_moved(tmp_path: Path) -> None:
+    mine = tmp_path / "2026-01"
+    mine.mkdir()
+    assert manifest.new_run_folder(tmp_path, "2026-01") == mine  # an empty one is taken
+    (mine / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(batch.RequestError, match=r"2026-01 is no run .* name another folder with --runs"):
+        manifest.new_run_folder(tmp_path, "2026-01")
+    assert [path.name for path in tmp_path.iterdir()] == ["2026-01"]
+
+
+def full_disk(job: batch.Job, state: batch.JobState, finished: int, of: int) -> None:
+    """Raise what a full disk raises, when the second job starts."""
+    if job.entity == "Dublin":
+        raise OSError(28, "No space left on device", "run.json")
+
+
+def test_whatever_ends_a_run_leaves_a_final_state_with_its_reason_and_no_kernel(tmp_path: Path) -> None:
+    folder = write_notebooks(tmp_path / "notebooks", **{DEMAND: "import time\ntime.sleep(60)"})
+    prepared = prepare(tmp_path, folder, notebooks=("02",), entities=("Cork", "Dublin"))
+    started = time.monotonic()
+    with pytest.raises(OSError, match="No space left"):
+        batch.run(prepared, full_disk)
+    assert time.monotonic() - started < 30
+    content = manifest.read_manifest(tmp_path / "runs" / "2026-01")
+    assert content is not None
+    assert content["state"] == "failed"
+    assert "No space left on device" in content["reason"]
+    assert "running" not in {job["state"] for job in content["jobs"]}
+    assert "full_disk" in (tmp_path / "runs" / "2026-01" / "error.log").read_text(encoding="utf-8")
+
+
+def test_an_error_that_nobody_foresaw_ends_a_run_in_a_sentence(tmp_path: Path) -> None:
+    code = "import pathlib\npathlib.Path(run_dir, 'results', 'x', 'y').mkdir(parents=True)\n"
+    code += "pathlib.Path(run_dir, 'results', 'x', 'y', 'result.json').touch()\n"
+    code += "pathlib.Path(run_dir, 'results', 'x', 'y', 'run_figures.parquet').write_text('no Parquet')"
+    prepared = prepare(
+        tmp_path, write_notebooks(tmp_path / "notebooks", **{DEMAND: code}), notebooks=("02",), entities=("Cork",)
+    )
+    with pytest.raises(batch.RunError, match=r"ended before its time .* send error\.log"):
+        batch.run(prepared, lambda *said: None)
+    assert [run.state for run in batch.list_runs(tmp_path / "runs")] == ["failed"]
 
 
 def test_a_text_that_a_spreadsheet_would_compute_is_written_as_text(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ DEMAND, PACK = "02_seasonal_demand", "04_board_pack"
 PACK_CODE = """import json, pathlib
 folder = pathlib.Path(run_dir, "results", "board_pack")
 folder.mkdir(parents=True, exist_ok=True)
-status = {"status": "DRAFT", "reasons": [{"reason": "It is a test.", "remedy": "Wait."}]}
+status = {"status": "DRAFT", "reasons": [{"reason": "It is a test", "remedy": "Wait."}]}
 (folder / "status.json").write_text(json.dumps(status), encoding="utf-8")"""
 
 
@@ -79,7 +79,7 @@ RUN = ("run", "2026-01", "--data", "data")
             (*RUN, "--set", "level=high"), "Parameter level takes a number, not 'high'", id="value of another type"
         ),
         pytest.param((*RUN, "--set", "level"), "Write --set name=value", id="parameter without a value"),
-        pytest.param((*RUN, "--notebooks", "nowhere"), "holds no notebook", id="notebooks folder"),
+        pytest.param((*RUN, "--notebooks", "nowhere"), "There is no notebook named like", id="notebooks folder"),
         pytest.param((*RUN, "--jobz", "2"), "--jobs", id="option"),
         pytest.param(("check", "--data", "dta"), "does not exist", id="check of no folder"),
         pytest.param(("describe", "demnd"), "The nearest is", id="describe of no notebook"),
@@ -129,6 +129,13 @@ def test_the_sample_is_written_over_nothing(place: Path) -> None:
     assert result.exit_code == 2
     assert "is not empty" in result.stderr
     assert [path.name for path in (place / "data").iterdir()] == ["demand.csv"]
+
+
+@pytest.mark.parametrize(("option", "step"), [((), "run 2026-10"), (("--faults",), "check")])
+def test_the_sample_says_the_next_step_that_succeeds(place: Path, option: tuple[str, ...], step: str) -> None:
+    result = call("sample", "new", *option)
+    assert result.exit_code == 0
+    assert result.stdout == f"The sample lies in new. Next: opsanalytics {step} --data new\n"
 
 
 # ------------------------------------------------------------------ check
@@ -190,13 +197,15 @@ def test_a_failed_notebook_exits_1_and_is_named(place: Path) -> None:
     write_notebook(place / "notebooks", DEMAND, "raise LookupError('no such service')")
     result = call(*RUN)
     assert result.exit_code == 1
-    assert f"[1/2] {DEMAND} · Main · failed: code cell 3: LookupError: no such service" in result.stdout
+    kept = Path("runs", "2026-01", "main", f"{DEMAND}.failed.ipynb")
+    assert f"[1/2] {DEMAND} · Main · failed: code cell 3: LookupError: no such service. See {kept}\n" in result.stdout
+    assert kept.exists()
     assert f"[2/2] {PACK} · done" in result.stdout
 
 
 def test_a_failed_pack_exits_1_and_no_pack_is_announced(place: Path) -> None:
     write_notebook(place / "notebooks", PACK, "1 / 0")
-    result = call(*RUN)
+    result = call(*RUN, "--notebook", "04")
     assert result.exit_code == 1
     assert "No board pack was made" in result.stdout
     assert "Board pack:" not in result.stdout
@@ -219,6 +228,35 @@ def start(place: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command, cwd=place, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+
+
+def test_a_reader_that_goes_away_ends_no_run(place: Path) -> None:
+    with start(place, *RUN, "--notebook", "02") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+    manifest = json.loads((place / "runs" / "2026-01" / "run.json").read_text(encoding="utf-8"))
+    assert manifest["state"] == "done"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a terminal is made this way on POSIX only")
+@pytest.mark.parametrize(("width", "lines"), [(80, True), (160, False)])
+def test_faults_are_a_table_on_a_wide_terminal_and_lines_on_a_narrow_one(place: Path, width: int, lines: bool) -> None:
+    import pty
+
+    with (place / "data" / "demand.csv").open("a", encoding="utf-8") as file:
+        file.write("2026-02-01,Main,calls,many\n")
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src"), "COLUMNS": str(width)}
+    command = [sys.executable, "-m", "opsanalytics", "check", "--data", "data"]
+    subprocess.run(command, cwd=place, env=environment, stdout=theirs, stderr=subprocess.PIPE, check=True)
+    said = os.read(ours, 65536).decode("utf-8")
+    os.close(ours)
+    os.close(theirs)
+    assert said.startswith("quarantined demand.csv row 33 volume: unparsable: 'many' - Write volume as") is lines
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals to another process are sent this way on POSIX only")
@@ -266,14 +304,41 @@ def test_a_command_that_only_answers_imports_nothing_heavy(place: Path) -> None:
         assert done.stderr.splitlines()[-1] == "[]", arguments
 
 
-def test_lab_opens_jupyterlab_on_the_notebooks_with_this_interpreter(place: Path) -> None:
+def start_lab(place: Path, code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start `lab` where JupyterLab is a program that runs `code`: what it is told is what counts here."""
     (place / "jupyterlab").mkdir()
     (place / "jupyterlab" / "__init__.py").write_text("", encoding="utf-8")
-    (place / "jupyterlab" / "__main__.py").write_text(
-        "import sys\nprint(sys.executable, *sys.argv[1:])\nsys.exit(3)\n", encoding="utf-8"
+    (place / "jupyterlab" / "__main__.py").write_text(code, encoding="utf-8")
+    paths = os.pathsep.join([str(place), str(Path(__file__).parents[1] / "src")])
+    return subprocess.Popen(
+        [sys.executable, "-m", "opsanalytics", "lab", *arguments],
+        cwd=place, env={**os.environ, "PYTHONPATH": paths}, text=True, stdout=subprocess.PIPE,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("checkout", [True, False])
+def test_lab_opens_the_notebooks_within_their_checkout_with_this_interpreter(place: Path, checkout: bool) -> None:
+    if checkout:
+        (place / "docs").mkdir()
+    code = "import sys\nprint(sys.executable, *sys.argv[1:])\nsys.exit(3)\n"
+    process = start_lab(place, code, "--", "--no-browser", "--port", "8899")
+    told, _ = process.communicate(timeout=60)
+    places = [f"--ServerApp.root_dir={place}", "--LabApp.default_url=/lab/tree/notebooks"]
+    if not checkout:
+        places = [f"--ServerApp.root_dir={place / 'notebooks'}"]
+    assert told.split() == [sys.executable, *places, "--no-browser", "--port", "8899"]
+    assert process.returncode == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals to another process are sent this way on POSIX only")
+def test_jupyterlab_answers_ctrl_c_itself_in_its_own_time(place: Path) -> None:
+    code = (
+        "import time\ntry:\n    print('ready', flush=True)\n    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    time.sleep(1)\n    print('saved and closed')\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(place), str(Path(__file__).parents[1] / "src")])}
-    command = [sys.executable, "-m", "opsanalytics", "lab"]
-    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
-    assert done.stdout.split() == [sys.executable, str(place / "notebooks")]
-    assert done.returncode == 3
+    process = start_lab(place, code)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30)[0] == "saved and closed\n"
+    assert process.returncode == 0

@@ -289,6 +289,17 @@ def test_unknown_tables_and_columns_and_missing_columns_name_the_nearest(tmp_pat
     assert not inputs.has("ledger")
 
 
+def test_the_name_suggested_for_a_missing_column_is_never_one_in_use(tmp_path: Path) -> None:
+    remedies = sources.read(folder(tmp_path / "a", sites="site,region\nN,North\n")).faults["remedy"]
+    assert remedies.tolist() == [
+        "The table needs the column 'name'. Add it, or, if it goes by another name, say so in workbook.toml: "
+        '[columns.sites] name = "name in the file".'
+    ]
+    sites = "site,name,time_zone,region,colour\nN,North,,,red\n"
+    remedies = sources.read(folder(tmp_path / "b", sites=sites)).faults["remedy"]
+    assert remedies.tolist() == ["'colour' is no column of sites, and the file has all of those. Remove it."]
+
+
 def test_a_row_with_too_many_or_too_few_cells_is_left_out_whole(tmp_path: Path) -> None:
     inputs = sources.read(folder(tmp_path, sites="site,name\nN,North\nS,South,East\nW\nE,East\n"))
     assert found(inputs) == [
@@ -330,6 +341,31 @@ def test_a_bad_ledger_cell_is_named_and_its_row_left_out(tmp_path: Path, column:
     assert inputs.faults["remedy"].str.len().min() > 20
     assert json.loads(inputs.quarantine["content"][0])["text"] == "wages"
     assert file_counts(inputs, "ledger") == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "remedy"),
+    [
+        ("amount", "x", "Write amount as a plain number, for example 1234.50; the row is left out until then."),
+        ("period", "May", "Write period as YYYY-MM, for example 2026-09; the row is left out until then."),
+    ],
+)
+def test_a_remedy_says_how_the_cell_is_written_right(tmp_path: Path, column: str, cell: str, remedy: str) -> None:
+    right = {"amount": "400.10", "period": "2026-05,0100,6000"}[column]
+    inputs = sources.read(company(tmp_path, ledger=LEDGER.replace(right, right.replace(right.split(",")[0], cell))))
+    assert inputs.faults["remedy"].tolist() == [remedy]
+
+
+def test_a_remedy_of_a_range_names_its_limits_and_a_unit_only_where_it_is_one(tmp_path: Path) -> None:
+    services = "service,name,unit\nCalls,Calls,calls\n"
+    standards = "site,service,method,aht_s,shrinkage,wage_rate\nN,Calls,erlang_c,-1,1.5,-2\n"
+    inputs = demand(tmp_path, ["2026-01-02,N,Calls,-1"], services=services, standards=standards)
+    assert inputs.faults["remedy"].tolist() == [
+        "volume must be at least 0; the row is left out until then.",
+        "aht_s must be at least 0 seconds; the row is left out until then.",
+        "shrinkage must be at least 0 and at most 1; the row is left out until then.",
+        "wage_rate must be at least 0; the row is left out until then.",
+    ]
 
 
 def test_each_bad_cell_of_a_row_gets_its_own_fault(tmp_path: Path) -> None:
@@ -456,6 +492,48 @@ def test_a_blank_code_is_a_key_of_its_own_and_no_orphan(tmp_path: Path) -> None:
         ["0200", "6000"],
     ]
     assert inputs.entities() == ["North", "South", "(all)"]
+
+
+def test_no_site_may_bear_the_name_of_the_whole(tmp_path: Path) -> None:
+    inputs = sources.read(
+        company(
+            tmp_path,
+            sites="site,name\nNorth,N\n(all),All\n(unassigned),None\n",
+            cost_centres=COST_CENTRES.replace("South", "(all)"),
+            demand="ds,site,service,volume\n2026-05-01,North,Calls,1\n2026-05-02,(all),Calls,1\n",
+        )
+    )
+    assert found(inputs) == [
+        ("reserved_name", "cost_centres", 3, "site", "(all)"),
+        ("reserved_name", "demand", 3, "site", "(all)"),
+        ("reserved_name", "sites", 3, "site", "(all)"),
+        ("reserved_name", "sites", 4, "site", "(unassigned)"),
+    ]
+    assert severities(inputs) == {"reserved_name": "error"}
+
+
+def test_a_written_unassigned_means_what_a_blank_site_means(tmp_path: Path) -> None:
+    rows = "ds,site,service,volume\n2026-05-01,North,Calls,1\n2026-05-02,(unassigned),Calls,2\n2026-05-03,,Calls,4\n"
+    inputs = sources.read(company(tmp_path, cost_centres=COST_CENTRES.replace("South", "(unassigned)"), demand=rows))
+    assert found(inputs) == []
+    assert inputs.entities() == ["North", "(all)"]
+    assert inputs.volumes("2026-05", "(unassigned)")["y"].tolist() == [2, 4]
+
+
+def test_a_misspelt_entity_is_an_orphan_wherever_any_site_is_known(tmp_path: Path) -> None:
+    actions = "id,entity,kind,text,owner,due_on,state\n1,Nroth,action,Hire,A,2026-12-31,open\n"
+    actions += "2,(all),action,Hire,A,2026-12-31,open\n3,(unassigned),action,Hire,A,2026-12-31,open\n"
+    comments = "period,entity,measure,dimension,item,author,written_on,text\n"
+    comments += "2026-05,north,variance,pl_line,Sales,A,2026-06-01,Less\n"
+    inputs = sources.read(company(tmp_path / "sites", actions=actions, commentary=comments))
+    assert found(inputs) == [
+        ("orphan", "actions", 2, "entity", "Nroth"),
+        ("orphan", "commentary", 2, "entity", "north"),
+    ]
+    assert severities(inputs) == {"orphan": "quarantined"}
+    assert "the nearest is 'North'" in inputs.faults["remedy"][0]
+    assert inputs.tables["actions"]["id"].tolist() == ["2", "3"]
+    assert found(sources.read(folder(tmp_path / "no site", actions=actions))) == []
 
 
 def test_a_blank_account_without_a_row_in_accounts_has_no_type(tmp_path: Path) -> None:
@@ -698,13 +776,15 @@ def test_nothing_after_the_period_is_seen(tmp_path: Path) -> None:
     assert inputs.volumes("2026-05", "South")["y"].tolist() == [3]
     assert set(inputs.actuals("2026-05")["period"]) == {"2026-05"}
     assert inputs.periods_with("ledger") == inputs.periods_with("demand") == ["2026-05", "2026-06"]
+    assert inputs.served("2026-04") == []
+    assert inputs.served("2026-05") == [("North", "Calls"), ("South", "Units")]
     with pytest.raises(LookupError, match="nearest is 'South'"):
         inputs.volumes("2026-05", "Suoth")
 
 
 def test_a_table_that_is_not_there_is_said(tmp_path: Path) -> None:
     inputs = sources.read(folder(tmp_path, accounts=ACCOUNTS))
-    assert inputs.periods_with("ledger") == []
+    assert inputs.periods_with("ledger") == inputs.served("2026-05") == []
     with pytest.raises(sources.DataError, match="There is no ledger"):
         inputs.actuals("2026-05")
 

@@ -8,12 +8,13 @@ answers a question answers at once.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 SOMETHING_WRONG, REQUEST_WRONG, STOPPED = 1, 2, 130
 MOST_JOBS = 4
+FAULTS_WIDTH = 140  # on a narrower terminal a table of faults is cut into slivers
 
 
 class _Commands(TyperGroup):
@@ -98,7 +100,8 @@ def sample(
                 company.write_sample(folder, seed=chosen, ledger_lines=ledger_lines, faults=faults, progress=advance)
         except ValueError as error:
             _refuse(str(error))
-    _say(f"The sample lies in {folder}. Next: opsanalytics run 2026-10 --data {folder}")
+    step = "check" if faults else "run 2026-10"  # with faults a run is refused
+    _say(f"The sample lies in {folder}. Next: opsanalytics {step} --data {folder}")
 
 
 @app.command()
@@ -159,7 +162,7 @@ def run(
     notebooks: NotebooksFolder = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and run nothing.")] = False,
 ) -> None:
-    """Run the notebooks of a month for every entity and make the board pack."""
+    """Run a month's notebooks for every site and the whole, and make the pack."""
     with _sentences(), _terminated_like_ctrl_c():
         from opsanalytics import batch
 
@@ -177,7 +180,7 @@ def run(
         _say_plan(prepared, in_full=dry_run)
         if dry_run:
             return
-        with _progress(len(prepared.plan.active)) as report:
+        with _progress(len(prepared.plan.active), runs / period) as report:
             outcome = batch.run(prepared, report)
     _say_outcome(outcome, runs / period)
     code = {"done": 0, "failed": SOMETHING_WRONG, "interrupted": STOPPED}[outcome.state]
@@ -210,10 +213,15 @@ def status(runs: RunsFolder = Path("runs")) -> None:
 
 
 @app.command()
-def lab(notebooks: NotebooksFolder = None) -> None:
+def lab(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="-- OPTIONS", help="JupyterLab's own options, after two dashes: -- --no-browser"),
+    ] = None,
+    notebooks: NotebooksFolder = None,
+) -> None:
     """Open JupyterLab on the notebooks, with this interpreter."""
     import importlib.util
-    import subprocess
 
     with _sentences():
         from opsanalytics import batch
@@ -224,40 +232,67 @@ def lab(notebooks: NotebooksFolder = None) -> None:
             _refuse(
                 "JupyterLab is not installed for this interpreter. Install it with: python -m pip install jupyterlab"
             )
-        environment = os.environ | {"PYTHONPATH": import_paths()}
-        code = subprocess.run(
-            [sys.executable, "-m", "jupyterlab", str(folder)], env=environment, check=False
-        ).returncode
+        command = [sys.executable, "-m", "jupyterlab", *_lab_places(folder), *(arguments or ())]
+        code = _become(command, os.environ | {"PYTHONPATH": import_paths()})
     raise typer.Exit(code)
+
+
+def _lab_places(folder: Path) -> list[str]:
+    """Return JupyterLab's options that open the notebooks, within a checkout so that links to docs/ work."""
+    from urllib.parse import quote
+
+    if not (folder.parent / "docs").is_dir():
+        return [f"--ServerApp.root_dir={folder}"]
+    return [f"--ServerApp.root_dir={folder.parent}", f"--LabApp.default_url=/lab/tree/{quote(folder.name)}"]
+
+
+def _become(command: list[str], environment: Mapping[str, str]) -> int:
+    """Let another program take this one's place, so that Ctrl-C is its alone to answer; return its exit code."""
+    if os.name == "posix":
+        os.execve(command[0], command, environment)
+    import subprocess
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return subprocess.Popen(command, env=dict(environment)).wait()
 
 
 # ------------------------------------------------------------------ what is said
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)
+def _say(line: str, stream: TextIO | None = None) -> None:
+    """Print a line. A reader that went away (`opsanalytics run ... | head -1`) ends no run: the rest goes nowhere."""
+    wanted = stream or sys.stdout
+    try:
+        print(line, file=wanted, flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, wanted.fileno())
+        os.close(nowhere)
 
 
 def _refuse(sentence: str, code: int = REQUEST_WRONG) -> NoReturn:
-    print(f"Error: {sentence}", file=sys.stderr, flush=True)
+    _say(f"Error: {sentence}", sys.stderr)
     raise typer.Exit(code)
 
 
 @contextmanager
 def _sentences() -> Iterator[None]:
     """Turn every error that a person can mend into a sentence on stderr and the right exit code."""
-    from opsanalytics.batch import FaultsError, RequestError
+    from opsanalytics.batch import FaultsError, RequestError, RunError
     from opsanalytics.settings import SettingsError
 
     try:
         yield
     except (RequestError, SettingsError) as error:
         _refuse(str(error))
+    except RunError as error:
+        _refuse(str(error), SOMETHING_WRONG)
     except FaultsError as error:
         faults = error.inputs.faults
         _list_faults(faults, sys.stderr)
         _refuse(
-            "The data hold errors, so nothing was run. Mend what stands above, then run again.", _fault_code(faults)
+            "The data hold errors, so nothing was run. Correct what is listed above, then run again.",
+            _fault_code(faults),
         )
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
@@ -283,8 +318,9 @@ def _terminated_like_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _on_terminal() -> bool:
-    return sys.stdout.isatty()
+def _on_terminal(width: int = 0) -> bool:
+    """Is the output a terminal, at least so many characters wide?"""
+    return sys.stdout.isatty() and shutil.get_terminal_size().columns >= width
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -312,15 +348,15 @@ def _fault_code(faults: pd.DataFrame) -> int:
     return REQUEST_WRONG if (errors["rule"] == "unknown_table").any() else SOMETHING_WRONG
 
 
-def _list_faults(faults: pd.DataFrame, stream: Any) -> None:
+def _list_faults(faults: pd.DataFrame, stream: TextIO) -> None:
     rows = [_fault_cells(fault) for fault in faults.to_dict("records")]
-    if rows and stream is sys.stdout and _on_terminal():
+    if rows and stream is sys.stdout and _on_terminal(FAULTS_WIDTH):
         _table(("severity", "file", "row", "column", "rule", "value", "what to do"), rows)
         return
     for severity, file, row, column, rule, value, remedy in rows:
         place = " ".join(part for part in (file, f"row {row}" if row else "", column) if part)
         said = f"{rule}: {value!r}" if value else rule
-        print(f"{severity} {place}: {said} - {remedy}", file=stream, flush=True)
+        _say(f"{severity} {place}: {said} - {remedy}", stream)
 
 
 def _fault_cells(fault: Mapping[Any, Any]) -> tuple[str, ...]:
@@ -389,20 +425,26 @@ def _say_plan(prepared: batch.Prepared, *, in_full: bool) -> None:
         _say(f"  {job.label}{values}{after}")
 
 
-def _job_line(job: batch.Job, state: batch.JobState) -> str:
+def _job_line(job: batch.Job, state: batch.JobState, folder: Path) -> str:
     if state.state == "done":
         return f"{job.label} · done in {state.seconds:.1f} s"
-    return f"{job.label} · {state.state}: {state.reason}"
+    kept = f" See {folder / state.kept}" if state.kept else ""
+    return f"{job.label} · {state.state}: {_sentence(state.reason) if kept else state.reason}{kept}"
+
+
+def _sentence(text: str) -> str:
+    """Return a text that ends as a sentence does, so that another can follow it."""
+    return text if text.rstrip().endswith((".", "!", "?", "…")) else f"{text.rstrip()}."
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[batch.Report]:
-    """Show how far a run is: a bar on a terminal, a line for each finished job elsewhere."""
+def _progress(total: int, folder: Path) -> Iterator[batch.Report]:
+    """Show how far the run in `folder` is: a bar on a terminal, a line for each finished job elsewhere."""
     if not _on_terminal():
 
         def line(job: batch.Job, state: batch.JobState, finished: int, of: int) -> None:
             if state.state != "running":
-                _say(f"[{finished}/{of}] {_job_line(job, state)}")
+                _say(f"[{finished}/{of}] {_job_line(job, state, folder)}")
 
         yield line
         return
@@ -418,7 +460,7 @@ def _progress(total: int) -> Iterator[batch.Report]:
                 running[job.id] = job.label
             else:
                 running.pop(job.id, None)
-                bar.console.print(Text(_job_line(job, state)))
+                bar.console.print(Text(_job_line(job, state, folder)))
             bar.update(task, completed=finished, description=", ".join(running.values()))
 
         yield move
@@ -445,10 +487,10 @@ def _say_outcome(outcome: batch.Outcome, folder: Path) -> None:
         _say(f"Stopped: {_counted(counts) or 'no notebook was done'}. Start it again with the same command.")
         return
     if outcome.state == "failed":
-        _say(f"{_counted(counts)}. The failed notebooks lie in {folder} as *.failed.ipynb, with the cell that failed.")
+        _say(f"{_counted(counts)}. Mend what failed, as said above, then run the month again.")
     if outcome.pack is None:
         _say(f"No board pack was made. The reports lie in {folder}")
         return
     _say(f"Board pack: {folder / str(outcome.pack['page'])} ({outcome.pack['status']})")
     for reason in outcome.pack.get("reasons", []):
-        _say(f"  {reason['reason']} {reason['remedy']}")
+        _say(f"  {_sentence(reason['reason'])} {reason['remedy']}")

@@ -7,7 +7,7 @@ papermill into a run folder and keeps its manifest. Nothing heavy is imported be
 from opsanalytics.batch.manifest import RunState, list_runs
 from opsanalytics.batch.notebooks import Notebook, Parameter, RequestError, find, notebooks_folder, read_notebooks
 from opsanalytics.batch.plan import Job, Plan, Request, make_plan, off_sentence
-from opsanalytics.batch.run import FaultsError, JobState, Outcome, Prepared, Report, prepare, read_data, run
+from opsanalytics.batch.run import FaultsError, JobState, Outcome, Prepared, Report, RunError, prepare, read_data, run
 
 __all__ = [
     "FaultsError",
@@ -21,6 +21,7 @@ __all__ = [
     "Report",
     "Request",
     "RequestError",
+    "RunError",
     "RunState",
     "find",
     "list_runs",

@@ -219,8 +219,9 @@ def _death(error: Exception, code: int | None, cell: int) -> str:
         return f"code cell {cell} took too long"
     where = f"in code cell {cell}" if cell else "before its first cell"
     if code is not None and code < 0:
-        return f"the kernel was killed {where} (signal {-code}, {signal.Signals(-code).name})"
-    return f"the kernel died {where}: {shorten(str(error), _LONGEST_ERROR)}"
+        why = ", often for want of memory" if -code == getattr(signal, "SIGKILL", None) else ""
+        return f"its Python process was killed {where} (signal {-code}, {signal.Signals(-code).name}{why})"
+    return f"its Python process ended {where}: {shorten(str(error), _LONGEST_ERROR)}"
 
 
 def _manager(job: str, folder: Path, stream: IO[str], found: Kernels) -> type[AsyncKernelManager]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opsanalytics import __version__
 from opsanalytics.batch.notebooks import RequestError
 from opsanalytics.batch.plan import NOT_ASKED, Job
 
@@ -34,7 +35,7 @@ PRIOR = ("figures.parquet", "forecasts.parquet")
 PRIOR_INPUTS = ("actions.parquet", "commentary.parquet")
 
 _PACKAGES = (
-    "opsanalytics", "pandas", "numpy", "scipy", "pyarrow", "duckdb", "pandera", "prophet", "cmdstanpy", "statsforecast",
+    "pandas", "numpy", "scipy", "pyarrow", "duckdb", "pandera", "prophet", "cmdstanpy", "statsforecast",
     "holidays", "matplotlib", "seaborn", "papermill", "nbclient", "nbconvert", "ipykernel",
 )  # fmt: skip
 
@@ -55,17 +56,25 @@ class RunState:
 def new_run_folder(runs: Path, period: str) -> Path:
     """Make the folder of a run; an older run of the period moves aside to PERIOD.1, a newer one to .2, and so on.
 
-    Raises RequestError when a run of that period is under way.
+    Raises RequestError when a run of that period is under way, and when what bears the name is no run.
     """
     folder = runs / period
     runs.mkdir(parents=True, exist_ok=True)
     if folder.exists():
         manifest = read_manifest(folder)
+        if manifest is None and not _is_empty(folder):
+            raise RequestError(
+                f"{folder} is no run (no {FILE} that can be read lies in it), so it is left alone. "
+                "Move it elsewhere, or name another folder with --runs."
+            )
         if manifest is not None and _state(manifest) == RUNNING:
             since = f"process {manifest['process']['id']}, since {manifest['started']}"
             raise RequestError(f"A run of {period} is under way in {folder} ({since}). Wait for its end.")
-        taken = [int(p.suffix[1:]) for p in runs.glob(f"{period}.*") if p.suffix[1:].isdigit()]
-        folder.rename(runs / f"{period}.{max(taken, default=0) + 1}")
+        if manifest is None:
+            folder.rmdir()
+        else:
+            taken = [int(p.suffix[1:]) for p in runs.glob(f"{period}.*") if p.suffix[1:].isdigit()]
+            folder.rename(runs / f"{period}.{max(taken, default=0) + 1}")
     try:
         folder.mkdir()
     except FileExistsError:
@@ -73,11 +82,18 @@ def new_run_folder(runs: Path, period: str) -> Path:
     return folder
 
 
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON that appears at `path` only when it is whole."""
     aside = path.with_name(f".{path.name}.part")
-    aside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    aside.replace(path)
+    try:
+        aside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)  # half a file, when the disk is full
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -98,6 +114,7 @@ def start(plan: Plan, files: pd.DataFrame, data: str, prior: str) -> dict[str, A
         "schema": SCHEMA,
         "period": plan.period,
         "state": RUNNING,
+        "reason": "",
         "started": now(),
         "finished": None,
         "seconds": None,
@@ -144,7 +161,7 @@ def now() -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide the figures; one not installed is left out."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "opsanalytics": __version__}
     for name in _PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)
@@ -197,14 +214,25 @@ def _state(manifest: Mapping[str, Any]) -> str:
     return RUNNING if same else INTERRUPTED
 
 
+def _counts(manifest: Mapping[str, Any]) -> dict[str, int]:
+    """Count a run's jobs by what became of them; what an interrupted run had not finished was interrupted."""
+    unfinished = {} if _state(manifest) == RUNNING else dict.fromkeys((RUNNING, PENDING), INTERRUPTED)
+    states = [
+        NOT_ASKED
+        if (job["state"], job["reason"]) == (SKIPPED, NOT_ASKED)
+        else unfinished.get(job["state"], job["state"])
+        for job in manifest["jobs"]
+    ]
+    order = (DONE, FAILED, INTERRUPTED, RUNNING, PENDING, SKIPPED, OFF, NOT_ASKED)
+    return {state: states.count(state) for state in order if state in states}
+
+
 def list_runs(runs: Path) -> list[RunState]:
     """Return every run of a runs folder, by period, the newest of each period first."""
     found = []
     for folder in sorted(runs.iterdir()) if runs.is_dir() else []:
         manifest = read_manifest(folder)
         if manifest is not None:
-            states = [job["state"] for job in manifest["jobs"]]
-            counts = {state: states.count(state) for state in ("done", "failed", "skipped", "off") if state in states}
             pack = (manifest["pack"] or {}).get("status", "")
             row = RunState(
                 folder.name,
@@ -212,7 +240,7 @@ def list_runs(runs: Path) -> list[RunState]:
                 _state(manifest),
                 manifest["started"],
                 manifest["seconds"],
-                counts,
+                _counts(manifest),
                 pack,
             )
             found.append(row)

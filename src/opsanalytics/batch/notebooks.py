@@ -55,23 +55,21 @@ class Notebook:
 def notebooks_folder(given: str | Path | None = None) -> Path:
     """Find the notebooks: the folder given, else ./notebooks, else those of the installed package.
 
+    A package installed from a checkout for editing has its notebooks in that checkout.
     Raises RequestError when there is no such folder, or no notebook in it.
     """
     if given is not None:
-        return _with_notebooks(Path(given).absolute(), f"The notebooks folder '{given}'")
-    here = Path("notebooks").absolute()
-    if any(here.glob("[0-9][0-9]_*.ipynb")):
-        return here
-    installed = Path(__file__).resolve().parents[1] / "notebooks"
-    return _with_notebooks(installed, "Neither ./notebooks nor the installed package")
-
-
-def _with_notebooks(folder: Path, what: str) -> Path:
-    if not any(folder.glob("[0-9][0-9]_*.ipynb")):
-        raise RequestError(
-            f"{what} holds no notebook named like 01_budget_variance.ipynb. Name its folder with --notebooks."
-        )
-    return folder
+        candidates, where = [Path(given).absolute()], f"in the folder '{given}'"
+    else:
+        source = Path(__file__).resolve()
+        candidates = [Path("notebooks").absolute(), source.parents[1] / "notebooks", source.parents[3] / "notebooks"]
+        where = "in ./notebooks nor in the installed package"
+    for folder in candidates:
+        if any(folder.glob("[0-9][0-9]_*.ipynb")):
+            return folder
+    raise RequestError(
+        f"There is no notebook named like 01_budget_variance.ipynb {where}. Name their folder with --notebooks."
+    )
 
 
 def read_notebooks(folder: Path) -> tuple[Notebook, ...]:

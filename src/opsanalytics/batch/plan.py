@@ -184,7 +184,7 @@ def _reasons(
             words = " or ".join([part for part in (", ".join(missing[:-1]), missing[-1]) if part])
             found |= {(notebook.name, entity): f"no {words}" for entity in entities}
     sites = [entity for entity in entities if entity != ALL]
-    served = _served(period, inputs)
+    served = set(inputs.served(period))
     for name, holders, what in (
         (VARIANCE, _sites_with_lines(period, inputs), "no ledger lines up to the month"),
         (DEMAND, {site for site, _ in served}, "no demand up to the month"),
@@ -205,14 +205,6 @@ def _sites_with_lines(period: str, inputs: Inputs) -> set[str]:
     centres, used = inputs.tables["cost_centres"], set(inputs.actuals(period)["cost_centre"])
     sites = set(centres.loc[centres["cost_centre"].isin(used), "site"].dropna()) if "site" in centres.columns else set()
     return sites | ({ALL} if used else set())
-
-
-def _served(period: str, inputs: Inputs) -> set[tuple[str, str]]:
-    """Return each site and service with demand up to the end of `period`."""
-    if not inputs.has("demand"):
-        return set()
-    pairs = inputs.volumes(period)[["site", "service"]].drop_duplicates()
-    return set(pairs.itertuples(index=False, name=None))
 
 
 def _sites_with_standards(served: set[tuple[str, str]], inputs: Inputs) -> set[str]:

@@ -9,8 +9,10 @@ last in any case and names what is missing.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -29,12 +31,20 @@ from opsanalytics.batch.notebooks import (
     settings_of,
 )
 from opsanalytics.batch.plan import Job, Plan, Request, make_plan
+from opsanalytics.formats import shorten
 from opsanalytics.periods import parse_month
 from opsanalytics.settings import read_settings
 
 if TYPE_CHECKING:
     from opsanalytics.batch.execute import Kernels
     from opsanalytics.sources import Inputs
+
+
+ERROR_LOG = "error.log"
+
+
+class RunError(Exception):
+    """A run ended before its time; the message is a sentence with the next step. Exit code 1."""
 
 
 class FaultsError(Exception):
@@ -47,12 +57,16 @@ class FaultsError(Exception):
 
 @dataclass(frozen=True)
 class JobState:
-    """What became of a job; `cell` is the code cell at which it failed, `seconds` None when it did not run."""
+    """What became of a job; `cell` is the code cell at which it failed, `seconds` None when it did not run.
+
+    `kept` is the failed notebook's place in the run folder, where there is one.
+    """
 
     state: str
     reason: str = ""
     cell: int | None = None
     seconds: float | None = None
+    kept: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,8 +141,9 @@ def read_data(data: Path) -> Inputs:
 def run(prepared: Prepared, report: Report) -> Outcome:
     """Execute a plan into a new run folder.
 
-    Ctrl-C ends the kernels; what is done stands, and the run's state is "interrupted".
-    Raises RequestError when a run of the same period is under way.
+    Ctrl-C ends the kernels; what is done stands, and the run's state is "interrupted". Raises RequestError when
+    a run of the same period is under way; RunError, or the OSError of a full disk, when the run itself ends early:
+    its state is then "failed", and its manifest says why.
     """
     started = time.monotonic()
     request, plan, inputs = prepared.request, prepared.plan, prepared.inputs
@@ -136,15 +151,29 @@ def run(prepared: Prepared, report: Report) -> Outcome:
     folder = record.new_run_folder(request.runs, request.period).absolute()
     content = record.start(plan, inputs.files, str(request.data), prior.name if prior else "")
     record.write_json(folder / record.FILE, content)
-    inputs.save(folder / "inputs")
-    record.keep_prior(prior, folder)
-    record.write_quarantine(inputs.quarantine, folder / "quarantine.csv")
     under_way = _UnderWay(prepared, folder, content, report, started)
     try:
-        state = under_way.execute()
-    except KeyboardInterrupt:
-        state = INTERRUPTED
-    return under_way.finish(state)
+        try:
+            inputs.save(folder / "inputs")
+            record.keep_prior(prior, folder)
+            record.write_quarantine(inputs.quarantine, folder / "quarantine.csv")
+            state = under_way.execute()
+        except KeyboardInterrupt:
+            state = INTERRUPTED
+        return under_way.finish(state)
+    except BaseException as error:
+        under_way.abandon(error)
+        if isinstance(error, OSError) or not isinstance(error, Exception):
+            raise
+        raise RunError(_early_end(folder, error)) from error
+
+
+def _early_end(folder: Path, error: Exception) -> str:
+    said = shorten(f"{type(error).__name__}: {error}", 300)
+    return (
+        f"The run ended before its time ({said.rstrip('.')}). What was done so far lies in {folder}. Run the month "
+        f"again; if it ends the same way, send {ERROR_LOG} from that folder to whoever keeps this workbook."
+    )
 
 
 @dataclass
@@ -175,7 +204,7 @@ class _UnderWay:
                         running[self._submit(pool, job, found)] = job
                     for future in wait(running, timeout=0.5, return_when=FIRST_COMPLETED).done:
                         self._end(running.pop(future), future.exception())
-            except KeyboardInterrupt:
+            except BaseException:  # the pool waits for its workers, and they for their kernels
                 found.stop()
                 raise
         return FAILED if any(state.state != DONE for state in self.states.values()) else DONE
@@ -198,14 +227,22 @@ class _UnderWay:
             self._merge()
         self.begun[job.id] = time.monotonic()
         self._record(job, JobState(RUNNING))
-        plan, source = self.prepared.plan, self.prepared.notebooks[job.notebook].path
-        place = self.folder if job.notebook == PACK else self.folder / plan.folders[job.entity]
-        place.mkdir(exist_ok=True)
-        target = place / ("board_pack.ipynb" if job.notebook == PACK else f"{job.notebook}.ipynb")
-        given = {"period": plan.period, "entity": job.entity, "data": str(self.prepared.request.data.absolute())}
+        source, target = self.prepared.notebooks[job.notebook].path, self._target(job)
+        target.parent.mkdir(exist_ok=True)
+        given = {
+            "period": self.prepared.plan.period,
+            "entity": job.entity,
+            "data": str(self.prepared.request.data.absolute()),
+        }
         return pool.submit(
             _run_job, source, target, {**given, "run_dir": str(self.folder), **job.parameters}, job, found
         )
+
+    def _target(self, job: Job) -> Path:
+        """Return where a job's executed notebook goes."""
+        if job.notebook == PACK:
+            return self.folder / "board_pack.ipynb"
+        return self.folder / self.prepared.plan.folders[job.entity] / f"{job.notebook}.ipynb"
 
     def _merge(self) -> None:
         from opsanalytics import results
@@ -219,7 +256,9 @@ class _UnderWay:
             self._record(job, JobState(DONE, seconds=seconds))
         else:
             reason = str(error) or type(error).__name__
-            self._record(job, JobState(FAILED, reason, getattr(error, "cell", None), seconds))
+            kept = self._target(job).with_suffix(".failed.ipynb")
+            place = kept.relative_to(self.folder).as_posix() if kept.exists() else ""
+            self._record(job, JobState(FAILED, reason, getattr(error, "cell", None), seconds, place))
 
     def _record(self, job: Job, state: JobState) -> None:
         if state.state != RUNNING:
@@ -233,14 +272,28 @@ class _UnderWay:
         """Write what stands and close the manifest."""
         if state != INTERRUPTED:
             self._merge()
+        pack = self._pack()
+        self._close(state, "the run was stopped" if state == INTERRUPTED else "", pack)
+        return Outcome(self.folder, state, self.states, pack)
+
+    def abandon(self, error: BaseException) -> None:
+        """Close the manifest of a run that an error has ended, as far as the disk lets it be written."""
+        reason = shorten(str(error), 600) or type(error).__name__
+        with contextlib.suppress(OSError):
+            self._close(FAILED, reason, None)
+        with contextlib.suppress(OSError):
+            text = "".join(traceback.format_exception(error))
+            (self.folder / ERROR_LOG).write_text(text, encoding="utf-8", errors="replace")
+
+    def _close(self, state: str, reason: str, pack: dict[str, Any] | None) -> None:
         for entry in self.content["jobs"]:
             if entry["state"] in (RUNNING, PENDING):
-                entry |= {"state": INTERRUPTED, "reason": "the run was stopped"}
-        pack = self._pack()
+                entry |= {"state": INTERRUPTED, "reason": reason}
         seconds = round(time.monotonic() - self.started, 1)
-        self.content |= {"state": state, "finished": record.now(), "seconds": seconds, "pack": pack}
+        self.content |= {
+            "state": state, "reason": reason, "finished": record.now(), "seconds": seconds, "pack": pack
+        }  # fmt: skip
         record.write_json(self.folder / record.FILE, self.content)
-        return Outcome(self.folder, state, self.states, pack)
 
     def _pack(self) -> dict[str, Any] | None:
         """Return the pack's page, status and reasons as its notebook left them; None where there is no pack."""

@@ -19,9 +19,10 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from opsanalytics.formats import ALL, UNASSIGNED
 from opsanalytics.schemas import LARGE, TABLES
 from opsanalytics.settings import Settings, read_settings
-from opsanalytics.sources import cells, control, instants, rows
+from opsanalytics.sources import cells, control, entities, instants, rows
 from opsanalytics.sources.faults import DataError, Findings, LeftOut, quarantine_frame, typed_frame
 from opsanalytics.sources.inputs import FILE_COLUMNS, SETTINGS_FILE, Inputs, load
 from opsanalytics.sources.reading import (
@@ -172,7 +173,10 @@ class _Check:
         rows.sync_left(con, name, findings)
         rows.report_repeats(con, typed, findings)
         rows.sync_left(con, name, findings)
+        entities.report_reserved(con, typed, findings)
         rows.report_orphans(con, typed, self.tables, self.cost_centres, findings)
+        if name in entities.ABOUT_ENTITIES:
+            entities.report_unknown(con, typed, self._sites(), findings)
         rows.sync_left(con, name, findings)
         if name == "ledger":
             rows.report_wrong_periods(con, typed, self.settings.calendar, findings)
@@ -181,6 +185,18 @@ class _Check:
         if name == "demand":
             instants.report_nonexistent(con, typed.relation, staged.file, findings)
         rows.sync_left(con, name, findings)
+
+    def _sites(self) -> set[str]:
+        """Return every site that the tables read so far name."""
+        found: set[str] = set()
+        for name in ("sites", "cost_centres"):
+            if name in self.tables:
+                found |= set(self.tables[name]["site"].dropna())
+        kept = self.keeper.path / "demand.parquet"
+        if kept.exists():
+            rows = self.con.execute(f"SELECT DISTINCT site FROM read_parquet({file_literal(kept)})").fetchall()
+            found |= {str(site) for (site,) in rows}
+        return found - {ALL, UNASSIGNED}
 
     def _keep(self, typed: rows.Typed) -> None:
         """Keep the accepted rows: a frame of a small table, a Parquet file of a large one."""

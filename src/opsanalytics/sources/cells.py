@@ -43,17 +43,20 @@ _PATTERNS = {
 _NUMERIC = ("money", "decimal", "number", "share", "integer")
 _DATED = ("month", "month_or_year", "day", "instant")
 _SHAPES = {
-    "money": "an amount as plain decimals, for example 1234.50",
-    "decimal": "plain decimals, for example 12.75",
-    "number": "a plain number, for example 12.5",
-    "share": "a ratio as plain decimals, for example 0.05",
-    "integer": "a whole number",
-    "month": "a month as YYYY-MM",
-    "month_or_year": "a month as YYYY-MM or a fiscal year as YYYY",
-    "day": "a day as YYYY-MM-DD",
-    "instant": "YYYY-MM-DD, YYYY-MM, or YYYY-MM-DDTHH:MM with a UTC offset where the source has one",
-    "flag": "true or false",
-    "time": "a time as HH:MM",
+    "money": "as a plain number, for example 1234.50",
+    "decimal": "as a plain number, for example 12.75",
+    "number": "as a plain number, for example 12.5",
+    "share": "as a ratio, for example 0.05 for 5 %",
+    "integer": "as a whole number, for example 3",
+    "month": "as YYYY-MM, for example 2026-09",
+    "month_or_year": "as a month, for example 2026-09, or as a fiscal year, for example 2026",
+    "day": "as YYYY-MM-DD, for example 2026-09-30",
+    "instant": (
+        "as a day (2026-09-30), a month (2026-09) or a time (2026-09-30T08:30), "
+        "with its UTC offset (+01:00) where the source has one"
+    ),
+    "flag": "as true or false",
+    "time": "as HH:MM, for example 08:30",
 }
 #: Columns where a blank has a meaning of its own, and is not "(unassigned)".
 _OPEN_BLANKS = {("control_totals", "site"), ("events", "site"), ("standards", "cost_centre"), ("sites", "site")}
@@ -255,22 +258,24 @@ def _report_cell(
 
 def _remedy(column: Column, rule: str, minor_digits: int) -> str:
     if rule == "unparsable":
-        return f"Write {column.name} as {_SHAPES.get(column.kind, 'text')}; the row is left out until then."
+        return f"Write {column.name} {_SHAPES[column.kind]}; the row is left out until then."
     if rule == "too_many_decimals":
         return (
-            f"The currency has {minor_digits} decimals (minor_digits in workbook.toml): round the amount at its source."
+            f"The currency has {minor_digits} decimals (minor_digits in workbook.toml): round {column.name} where it "
+            "comes from; the row is left out until then."
         )
     if rule == "not_a_choice":
         return f"Use one of {', '.join(column.choices)}; the row is left out until then."
     if rule == "missing_value":
-        return f"Fill in {column.name} ({column.meaning}); the row is left out until then."
+        meaning = "" if column.meaning == f"the {column.name}" else f" ({column.meaning})"
+        return f"Fill in {column.name}{meaning}; the row is left out until then."
     if column.kind in _DATED:
-        return "Check the year: only 1900 to 2199 are read."
-    low = "" if column.minimum is None else f" at least {column.minimum:g}"
-    high = "" if column.maximum is None else f" at most {column.maximum:g}"
-    return (
-        f"{column.name} must be{low}{' and' if low and high else ''}{high}{' ' + column.unit if column.unit else ''}."
-    )
+        return "Check the year: only 1900 to 2199 are read; the row is left out until then."
+    low = "" if column.minimum is None else f"at least {column.minimum:g}"
+    high = "" if column.maximum is None else f"at most {column.maximum:g}"
+    unit = "" if "currency" in column.unit or column.unit.startswith("the ") else f" {column.unit}".rstrip()
+    limits = " and ".join(limit for limit in (low, high) if limit)
+    return f"{column.name} must be {limits}{unit}; the row is left out until then."
 
 
 def report_bad_values(
@@ -342,7 +347,7 @@ def _series(values: Any, column: Column) -> pd.Series[Any]:
     if wanted == "bool":
         return pd.Series(plain.astype(bool))
     days = plain.astype("datetime64[us]")
-    days[mask] = np.datetime64("NaT")
+    days[mask] = np.datetime64("NaT", "us")
     return pd.Series(days)
 
 

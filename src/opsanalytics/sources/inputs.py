@@ -7,6 +7,7 @@ request, each request with a connection of its own, so that notebooks and thread
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import shutil
 from collections.abc import Mapping
@@ -33,6 +34,9 @@ FILE_COLUMNS = ("table", "file", "sha256", "bytes", "rows", "accepted", "quarant
 _REPORTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"faults": FAULT_COLUMNS, "quarantine": QUARANTINE_COLUMNS, "control": CONTROL_COLUMNS, "files": FILE_COLUMNS}
 )
+
+
+_UP_TO = "(CASE WHEN freq = 'MS' THEN strftime(ds, '%Y-%m') <= ? ELSE ds < ? END)"  # nothing after a period is seen
 
 
 @dataclass(frozen=True)
@@ -104,15 +108,22 @@ class Inputs:
         self._need("demand")
         if entity not in (*self.entities(), UNASSIGNED):
             raise LookupError(f"'{entity}' is no entity; the nearest is '{nearest(entity, self.entities())}'.")
-        end = pd.Timestamp(self.settings.calendar.last_day(period)) + pd.Timedelta(days=1)
         query = (
             f"SELECT site, service, unit, freq, ds, y FROM {self._relation('demand')} "
-            "WHERE (CASE WHEN freq = 'MS' THEN strftime(ds, '%Y-%m') <= ? ELSE ds < ? END) AND (? OR site = ?) "
-            "ORDER BY site, service, ds"
+            f"WHERE {_UP_TO} AND (? OR site = ?) ORDER BY site, service, ds"
         )
-        frame = self._frame(query, [period, end.to_pydatetime(), entity == ALL, entity])
+        frame = self._frame(query, [*self._until(period), entity == ALL, entity])
         texts = dict.fromkeys(("site", "service", "unit", "freq"), "str")
         return frame.astype({**texts, "ds": "datetime64[us]", "y": "float64"})
+
+    def served(self, period: str) -> list[tuple[str, str]]:
+        """Return each site and service with demand up to the last day of `period`, sorted; none without demand."""
+        if not self.has("demand"):
+            return []
+        query = f"SELECT DISTINCT site, service FROM {self._relation('demand')} WHERE {_UP_TO} ORDER BY ALL"
+        with duckdb.connect() as con:
+            rows = con.execute(query, self._until(period)).fetchall()
+        return [(str(site), str(service)) for site, service in rows]
 
     def periods_with(self, table: str) -> list[str]:
         """Return the months of which the ledger or the demand holds anything, sorted; none when not given."""
@@ -141,6 +152,10 @@ class Inputs:
                 shutil.copyfile(self._path(name), target)
         text = json.dumps(dataclasses.asdict(self.settings), indent=2, ensure_ascii=False, sort_keys=True, default=dict)
         (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
+
+    def _until(self, period: str) -> list[object]:
+        """Return the two parameters of `_UP_TO`: the period, and the day after its last."""
+        return [period, self.settings.calendar.last_day(period) + dt.timedelta(days=1)]
 
     def _path(self, table: str) -> Path:
         return self.store / f"{table}.parquet"

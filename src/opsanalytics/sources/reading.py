@@ -9,7 +9,6 @@ records, the header being 1.
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ import duckdb
 from opsanalytics.formats import nearest
 from opsanalytics.schemas import LARGE, TABLES, Table
 from opsanalytics.sources.faults import ERROR, QUARANTINED, DataError, Findings
+from opsanalytics.sources.sheets import MONTH_KINDS, cell_text
 
 if TYPE_CHECKING:
     from opsanalytics.settings import Settings
@@ -32,7 +32,6 @@ ROW = "__row"  # the row number's column in every staged relation
 _SUFFIXES = (".csv", ".parquet")
 _BLANKS = r"' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 _MAX_LINE = 64 * 1024 * 1024
-_MONTH_KINDS = ("month", "month_or_year")
 
 
 @dataclass(frozen=True)
@@ -184,6 +183,8 @@ def _match_columns(
     doubled = sorted({name for name in names if name and names.count(name) > 1})
     if doubled:
         raise UnreadableError(f"the column '{doubled[0]}' stands twice in its header", 1)
+    claimed = {renamed.get(column.name, column.name) for column in table.columns}
+    free = [name for name in names if name and name not in claimed]
     places, missing = {}, False
     for column in table.columns:
         wanted = renamed.get(column.name, column.name)
@@ -191,27 +192,31 @@ def _match_columns(
             places[column.name] = names.index(wanted)
         elif not column.optional or column.name in renamed:
             missing = True
-            _report_missing(source, column.name, wanted, names, findings)
+            _report_missing(source, column.name, wanted, free, findings)
     used = set(places.values())
     for place, name in enumerate(names):
         if place not in used and name not in renamed and name:
-            _report_unknown_column(source, table, name, findings)
+            _report_unknown_column(
+                source, table, name, [c.name for c in table.columns if c.name not in places], findings
+            )
     return None if missing else places
 
 
-def _report_missing(source: Source, column: str, wanted: str, names: Sequence[str], findings: Findings) -> None:
-    near = nearest(wanted, [name for name in names if name])
+def _report_missing(source: Source, column: str, wanted: str, free: Sequence[str], findings: Findings) -> None:
+    near = nearest(wanted, free)
     where = f'workbook.toml: [columns.{source.table}] {column} = "{near or "name in the file"}"'
     remedy = f"The table needs the column '{wanted}'. Add it, or, if it goes by another name, say so in {where}."
     findings.report(ERROR, source.table, source.path.name, 1, column, "missing_column", wanted, remedy)
 
 
-def _report_unknown_column(source: Source, table: Table, name: str, findings: Findings) -> None:
-    near = nearest(name, [column.name for column in table.columns])
-    remedy = (
-        f"'{name}' is no column of {table.name}; the nearest is '{near}'. Rename or remove it, or map it in "
-        f'workbook.toml: [columns.{table.name}] {near} = "{name}".'
-    )
+def _report_unknown_column(source: Source, table: Table, name: str, free: Sequence[str], findings: Findings) -> None:
+    if near := nearest(name, free):
+        remedy = (
+            f"'{name}' is no column of {table.name}; the nearest that the file lacks is '{near}'. Rename or remove it, "
+            f'or say in workbook.toml: [columns.{table.name}] {near} = "{name}".'
+        )
+    else:
+        remedy = f"'{name}' is no column of {table.name}, and the file has all of those. Remove it."
     findings.report(ERROR, table.name, source.path.name, 1, name, "unknown_column", name, remedy)
 
 
@@ -428,7 +433,7 @@ def _is_native(kind: str, stored: str, minor_digits: int) -> bool:
 
 def _as_text(name: str, kind: str, wanted: str) -> str:
     """Return the SQL that writes a Parquet column as the text our rules read."""
-    if wanted in _MONTH_KINDS and kind.startswith(("DATE", "TIMESTAMP")):
+    if wanted in MONTH_KINDS and kind.startswith(("DATE", "TIMESTAMP")):
         return f"CASE WHEN day({name}) = 1 THEN strftime({name}, '%Y-%m') ELSE CAST({name} AS VARCHAR) END"
     return f"CAST({name} AS VARCHAR)"
 
@@ -450,46 +455,18 @@ def _stage_sheet(
     if not filled:
         raise UnreadableError(f"the sheet '{source.sheet}' is empty")
     first = filled[0]
-    places = _match_columns(source, [_cell_text(cell, "text") for cell in rows[first]], settings, findings)
+    places = _match_columns(source, [cell_text(cell, "text") for cell in rows[first]], settings, findings)
     if places is None:
         return None
     kinds = [TABLES[source.table].column(column).kind for column in places]
     cells = (
-        [str(number), *(_cell_text(row[place], kind) for place, kind in zip(places.values(), kinds, strict=True))]
+        [str(number), *(cell_text(row[place], kind) for place, kind in zip(places.values(), kinds, strict=True))]
         for number, row in itertools.islice(enumerate(rows, start=1), first + 1, None)
     )
     inner = _text_relation(con, cells, len(places), source.table, store)
     columns = {column: f"c{k}" for k, column in enumerate(places)}
     relation = _create_text_relation(con, source.table, inner, columns, materialise=source.table not in LARGE)
     return Staged(source.table, source.path.name, source.path, relation, tuple(places), False, {})
-
-
-def _cell_text(cell: object, kind: str) -> str:
-    """Write a workbook's cell as text: a whole number without decimals, others with the 15 digits a sheet shows."""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() else _plain(f"{cell:.15g}")
-    if isinstance(cell, dt.datetime):
-        return _day_text(cell.date(), kind) if kind != "instant" and cell.time() == dt.time() else cell.isoformat(" ")
-    if isinstance(cell, dt.date):
-        return f"{cell.isoformat()} 00:00:00" if kind == "instant" else _day_text(cell, kind)
-    if isinstance(cell, dt.time):
-        return cell.isoformat("minutes" if not cell.second else "seconds")
-    if isinstance(cell, dt.timedelta):
-        minutes, rest = divmod(int(cell.total_seconds()), 60)
-        return f"{minutes // 60:02d}:{minutes % 60:02d}" + (f":{rest:02d}" if rest else "")
-    return str(cell)
-
-
-def _day_text(day: dt.date, kind: str) -> str:
-    return f"{day:%Y-%m}" if kind in _MONTH_KINDS and day.day == 1 else day.isoformat()
-
-
-def _plain(text: str) -> str:
-    from decimal import Decimal
-
-    return format(Decimal(text), "f")
 
 
 def scalar(con: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
-from opsanalytics.formats import NONE, UNASSIGNED
+from opsanalytics.formats import ALL, NONE, UNASSIGNED
 from opsanalytics.periods import Calendar, is_month, shift
 from opsanalytics.schemas import TABLES, Column, Table
 from opsanalytics.sources.cells import BAD, FORM, OFFSET, UTC
@@ -350,7 +350,12 @@ def _code_orphans(
     for (code,) in con.execute(f"SELECT DISTINCT {quoted(column.name)} FROM {typed.open} ORDER BY 1").fetchall():
         if code is None or code in known or (code in _NO_ORPHANS and target != "accounts"):
             continue
-        if code in _NO_ORPHANS:
+        if code == ALL and typed.table.name == "demand":
+            continue  # an error already: the name is reserved
+        if code == ALL and target == "sites":
+            or_blank = ", or leave the cell blank for all of them" if column.may_be_blank else ""
+            remedies[(ALL,)] = f"'{ALL}' stands for the whole company, not for a site: name the site{or_blank}."
+        elif code in _NO_ORPHANS:
             blank = "a blank account" if code == UNASSIGNED else f"the account '{NONE}'"
             remedies[(code,)] = (
                 f"The row has {blank}, so its type is not known: add a row for it to accounts, with its type."
