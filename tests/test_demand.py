@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -13,12 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsanalytics import accuracy, demand
+from opsanalytics import accuracy, demand, tables
 from opsanalytics.demand import DemandForecast, demand_forecast
 from opsanalytics.demand.effects import closed_calendar, day_effects
 from opsanalytics.demand.intervals import conformal_quantile
 from opsanalytics.demand.profile import day_totals, skipped_times, spread
-from opsanalytics.demand.report import horizon_end
+from opsanalytics.demand.record import horizon_end
+from opsanalytics.demand.series import Scale
 from opsanalytics.periods import Calendar
 from opsanalytics.settings import Settings
 
@@ -235,6 +238,33 @@ def test_missing_days_are_gaps_not_zeros() -> None:
     assert accuracy.wape(whole, holed.reindex(whole.index)) < 0.03
 
 
+@pytest.mark.parametrize("after", ["2025-12-31", "2026-01-31", "2026-02-28"])
+def test_what_lies_after_a_cutoff_changes_nothing_of_its_forecasts(two_years: DemandForecast, after: str) -> None:
+    y = daily("2023-07-01", "2026-03-31")
+    y[y.index > after] *= 1.5
+    other = demand_forecast(volumes(y, "D"), {}, JULY, period="2026-03", entity="North").forecasts
+    held = two_years.forecasts["cutoff"] <= after
+    assert held.any()
+    assert two_years.forecasts["reconstructed"][held].all()
+    pd.testing.assert_frame_equal(two_years.forecasts[held], other[other["cutoff"] <= after])
+
+
+def test_a_week_that_ends_after_the_period_is_not_seen() -> None:
+    y = pd.Series(100.0 + np.arange(130) % 7, index=stamps("2023-01-02", "2025-06-23", "W-MON")[:130])
+    longer = pd.concat([y, pd.Series([9e6], index=stamps("2025-06-30", "2025-06-30"))])
+    one, other = (
+        demand_forecast(volumes(each, "W-MON"), {}, JULY, period="2025-06", entity="North") for each in (y, longer)
+    )
+    pd.testing.assert_frame_equal(one.forecasts, other.forecasts)
+    pd.testing.assert_frame_equal(one.monthly, other.monthly)
+    assert (other.forecasts["cutoff"] < other.forecasts["ds"]).all()
+    assert other.forecasts.set_index("ds")["cutoff"][pd.Timestamp("2025-06-30")] == pd.Timestamp("2025-05-25")
+    actual = other.monthly.query("scenario == 'AC'").set_index("period")["complete"]
+    assert actual["2025-05"]
+    assert not actual["2025-06"]  # the week from 30 June is to come
+    assert "Calls at North: the week from 2025-06-30 ends after 2025-06; it is not seen." in other.notes
+
+
 # ------------------------------------------------------------------ effects of days
 
 
@@ -288,6 +318,26 @@ def test_holidays_closed_so_far_stay_closed() -> None:
     y = y[~y.index.isin(table["ds"])]
     closed, _ = closed_calendar(y, table, stamps("2025-07-03", "2025-07-06"))
     assert list(closed) == [False, True, True, True]  # Thursday, Independence Day, weekend
+
+
+def test_a_negative_volume_is_one_of_an_open_day() -> None:
+    y = pd.Series(-5.0, index=stamps("2025-01-01", "2025-06-30"))
+    closed, _ = closed_calendar(y, day_effects(None, "IE", y.index[0], y.index[-1]), stamps("2025-05-01", "2025-05-31"))
+    assert not closed.any()
+    mixed = daily("2025-01-01", "2025-06-30") - 1000
+    found = demand.forecast_panel(long(a=mixed), 7, "D")
+    assert (found["ds"] == stamps("2025-07-01", "2025-07-07")).all()
+
+
+@pytest.mark.parametrize("freq", ["D", "30min"])
+def test_a_history_of_zeros_is_forecast_at_zero_and_said_so_once(freq: str) -> None:
+    y = 0 * (daily("2025-01-01", "2025-06-30") if freq == "D" else half_hours("2025-01-01", "2025-06-30"))
+    found = demand_forecast(volumes(y, freq), {}, JULY, period="2025-06", entity="North")
+    assert found.notes == ("Calls at North: constant at 0, which is repeated.",)
+    bounds = found.forecasts[["yhat", "lo95", "hi95"]].to_numpy()
+    assert bounds.size
+    assert (bounds == 0).all()
+    assert set(forecast_of(found).index.day_of_week) == set(y.index.day_of_week)
 
 
 def test_a_country_without_holidays_is_refused_by_name() -> None:
@@ -371,14 +421,15 @@ def test_own_errors_speak_where_there_are_enough_of_them() -> None:
 
 def test_a_series_without_errors_borrows_those_of_the_panel_in_its_own_spread() -> None:
     errors = pd.DataFrame({"unique_id": "a", "step": 1, "error": np.arange(1.0, 100.0)})
-    spreads = pd.Series({"a": 2.0, "b": 0.5, "c": np.nan})
+    spreads = pd.Series({"a": 2.0, "b": 0.5, "new": np.nan})
     widths = (
         demand.calibrate(errors, (80,), edges=(1,), spreads=spreads)
         .query("bucket == 0")
         .set_index("unique_id")["width"]
     )
     assert widths["b"] == pytest.approx(0.5 * 80 / 2)
-    assert np.isnan(widths["c"])
+    assert widths["new"] == pytest.approx(1.25 * 80 / 2)  # without a spread of its own, the panel's median one
+    assert demand.calibrate(errors[:0], (80,), edges=(1,), spreads=spreads[["new"]])["width"].isna().all()
 
 
 def test_widths_never_fall_with_the_horizon() -> None:
@@ -393,6 +444,35 @@ def test_intervals_cover_what_they_say_on_a_known_process() -> None:
     actual = pd.concat([y[66:] for y in series.values()]).to_numpy()
     assert 0.70 <= accuracy.coverage(actual, found["lo80"], found["hi80"]) <= 0.90
     assert 0.88 <= accuracy.coverage(actual, found["lo95"], found["hi95"]) <= 1.0
+
+
+@pytest.fixture(scope="module")
+def ordinary() -> dict[str, pd.Series]:
+    return {name: monthly(60, seed=k) for k, name in enumerate(("one", "two", "three"), start=1)}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param([0.0] * 48 + list(monthly(12)), id="zeros, then a business"),
+        pytest.param([10.0] * 50 + [20.0] * 10, id="a constant that jumps"),
+    ],
+)
+def test_an_odd_series_does_not_ruin_the_intervals_of_its_panel(
+    ordinary: dict[str, pd.Series], odd: list[float]
+) -> None:
+    def half_widths(rows: pd.DataFrame) -> pd.Series:
+        found = demand.forecast_panel(rows, 12, "MS").query("unique_id != 'odd'")
+        return (found["hi80"] - found["yhat"]).groupby(found["unique_id"]).mean()
+
+    beside = half_widths(long(**ordinary, odd=pd.Series(odd, index=ordinary["one"].index)))
+    assert (beside / half_widths(long(**ordinary))).between(1 / 1.5, 1.5).all()
+
+
+def test_an_error_after_zeros_only_is_not_measured() -> None:
+    nothing = Scale(0.5, 0.0)
+    assert np.isnan(nothing.errors(np.array([100.0]), np.array([0.0]))).all()
+    assert nothing.errors(np.array([0.0]), np.array([0.0])).tolist() == [0.0]
 
 
 # ------------------------------------------------------------------ panels
@@ -443,7 +523,7 @@ def test_a_short_history_falls_back_and_says_so(y: list[float], expected: list[f
     found = demand.forecast_panel(rows, 2, "MS")
     assert found["yhat"].tolist() == expected
     assert set(found["model"]) == {model}
-    assert note in found.attrs["notes"][0]
+    assert any(note in said for said in found.attrs["notes"])
 
 
 @pytest.mark.parametrize(
@@ -487,12 +567,38 @@ def test_hours_are_forecast_from_the_stamp_after_the_last_one() -> None:
     [
         pytest.param({"tier": "fst"}, "tier 'fst'", id="tier"),
         pytest.param({"horizon": 0}, "horizon is 0", id="horizon"),
+        pytest.param({"levels": (80, 120)}, "level 120 is not a whole number", id="level beyond 100"),
+        pytest.param({"levels": (0.8,)}, "level 0.8 is not a whole number", id="level as a share"),
+        pytest.param({"freq": "foo"}, "frequency 'foo' is not understood", id="frequency"),
+        pytest.param({"freq": "7min"}, "frequency '7min' is not understood", id="minutes that do not divide the day"),
+        pytest.param({"events": events()[["ds", "name"]]}, "events have no column kind, known_ahead", id="events"),
+        pytest.param(
+            {"history": long(a=monthly(30)).assign(ds=lambda rows: rows["ds"].dt.tz_localize("UTC"))},
+            "ds of the history bears a time zone",
+            id="time zone",
+        ),
         pytest.param({"history": pd.DataFrame({"ds": [], "y": []})}, "no column unique_id", id="columns"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(change: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         demand.forecast_panel(**({"history": long(a=monthly(30)), "horizon": 3, "freq": "MS"} | change))  # type: ignore[arg-type]
+
+
+def test_a_panel_without_a_forecast_is_an_empty_frame_of_the_same_types() -> None:
+    whole, nothing = (demand.forecast_panel(long(a=y), 2, "MS") for y in (monthly(18), monthly(18) * np.nan))
+    assert len(nothing) == 0
+    assert nothing.dtypes.to_dict() == whole.dtypes.to_dict()
+    tests = [demand.backtest(long(a=y), 2, "MS") for y in (monthly(18), monthly(18)[:1])]
+    assert tests[1].dtypes.to_dict() == tests[0].dtypes.to_dict()
+
+
+def test_a_single_point_takes_its_interval_from_the_panel_and_says_so_where_there_is_none() -> None:
+    alone = demand.forecast_panel(long(new=monthly(1)), 2, "MS")
+    assert alone["hi80"].isna().all()
+    assert any("new: nothing is known of its errors" in note for note in alone.attrs["notes"])
+    beside = demand.forecast_panel(long(new=monthly(1), old=monthly(60)), 2, "MS")
+    assert (beside["hi80"] > beside["yhat"]).all()
 
 
 def test_backtests_look_ahead_only_and_carry_their_yardstick() -> None:
@@ -599,13 +705,69 @@ def test_different_units_are_never_added_up(three_sites: dict[str, DemandForecas
     assert any("Mail is counted in letters and in sacks" in note for note in whole.notes)
 
 
-def test_a_day_that_one_site_did_not_record_has_no_total(three_sites: dict[str, DemandForecast]) -> None:
+def test_a_day_that_one_site_did_not_record_has_no_total_where_the_month_is_not_complete(
+    three_sites: dict[str, DemandForecast],
+) -> None:
     north, south = three_sites["North"], three_sites["South"]
     gap = pd.Timestamp("2025-03-05")
-    holed = DemandForecast(**{**vars(north), "history": north.history[north.history["ds"] != gap]})
+    months = north.monthly.assign(complete=north.monthly["complete"] & (north.monthly["period"] != "2025-03"))
+    holed = dataclasses.replace(north, history=north.history[north.history["ds"] != gap], monthly=months)
     whole = demand.total([holed, south]).history.query("service == 'Calls'").set_index("ds")["y"]
     assert gap not in whole.index
     assert len(whole) == 180
+
+
+@pytest.mark.parametrize(
+    ("south", "stamps_held"),
+    [
+        pytest.param(lambda y: y.drop(["2025-03-17", "2025-05-05"]), 181, id="closed on holidays"),
+        pytest.param(lambda y: y.drop(["2025-05-06", "2025-05-07", "2025-06-10"]), 181, id="three days not recorded"),
+        pytest.param(lambda y: y["2025-04-10":], 181, id="begins later"),
+        pytest.param(lambda y: y[:"2025-06-20"], 171, id="in progress"),
+        pytest.param(lambda y: y[:"2025-04-10"], 100, id="stops two months ago"),
+    ],
+)
+@pytest.mark.parametrize(
+    "calendar", [Calendar(7), Calendar(7, "4-4-5", "last Saturday of June")], ids=["months", "weeks"]
+)
+def test_complete_months_of_the_whole_are_the_sum_of_its_history(
+    south: Callable[[pd.Series], pd.Series], stamps_held: int, calendar: Calendar
+) -> None:
+    rows = pd.concat(
+        [
+            volumes(daily("2025-01-01", "2025-06-30"), "D", "North"),
+            volumes(south(daily("2025-01-01", "2025-06-30", level=400, seed=2)), "D", "South"),
+        ]
+    )
+    settings = Settings(holidays="IE", time_zone="Europe/Dublin", calendar=calendar)
+    whole = demand_forecast(rows, {}, settings, period="2025-06", entity="(all)")
+    proof = tables.demand_adds_up(whole, calendar)
+    assert set(proof["Agrees"]) == {"yes"}
+    assert len(whole.history) == min(stamps_held, calendar.last_day("2025-06").timetuple().tm_yday)
+
+
+def test_a_day_that_one_site_recorded_in_part_has_no_total() -> None:
+    north, south = half_hours("2025-05-01", "2025-06-30"), half_hours("2025-05-01", "2025-06-30", seed=2)
+    broken = south.drop(stamps("2025-06-10 08:00", "2025-06-10 13:00", "30min"))
+    rows = pd.concat([volumes(north, "30min"), volumes(broken, "30min", "South")])
+    whole = demand_forecast(rows, {}, JULY, period="2025-06", entity="(all)")
+    held = whole.history.set_index("ds").groupby("freq")["y"]
+    assert pd.Timestamp("2025-06-10") not in held.get_group("D").index
+    assert held.get_group("30min").sum() == north.sum() + broken.sum()
+
+
+def test_the_notes_say_which_site_keeps_the_whole_from_going_on() -> None:
+    y = daily("2025-01-01", "2025-06-30")
+    rows = pd.concat([volumes(y, "D"), volumes(y[:"2025-03-10"], "D", "South"), volumes(y["2025-06-20":], "D", "West")])
+    parts = [demand_forecast(rows, {}, JULY, period="2025-06", entity=site) for site in ("North", "South", "West")]
+    stopped, young = demand.total(parts[:2]), demand.total([parts[0], parts[2]])
+    assert "Calls: the actuals of the whole stop after 2025-03, where those of South do." in stopped.notes
+    assert "Calls at South: no data after 2025-03; 2025-06 is forecast from 2025-02." in stopped.notes
+    assert any(note.startswith("Calls at South: 2025-03 is not whole (data to 2025-03-10)") for note in stopped.notes)
+    assert "Calls: the whole has no forecast, as West has none." in young.notes
+    (note,) = [note for note in young.notes if "no backtest" in note]
+    assert "the history of West is too short" in note
+    assert young.accuracy.empty
 
 
 def test_forecasts_of_different_months_are_not_added_up(three_sites: dict[str, DemandForecast]) -> None:

@@ -87,20 +87,22 @@ def closed_calendar(y: pd.Series, effects: pd.DataFrame, future: pd.DatetimeInde
     """On which future days is the place closed, and does the history write zeros on such days?
 
     `y` is a daily history (index ds). A weekday is closed when fewer than one in ten of its days of the last half
-    year has a volume above zero. Holidays are closed when none of those met on open weekdays had a
-    volume; a holiday is judged by its own name where it was met, else by all of them together.
+    year has a volume other than zero. Holidays are closed when none of those met on open weekdays had a
+    volume; a holiday is judged by its own name where it was met, else by all of them together. A history of
+    zeros only speaks by its records: open is what is on record.
     """
+    worked = y != 0 if bool((y != 0).any()) else y.notna()
     recent = y[y.index > y.index[-1] - pd.Timedelta(days=182)]
     days = pd.date_range(recent.index[0], recent.index[-1], freq="D")
-    active = recent.reindex(days).fillna(0.0) > 0
+    active = worked.reindex(days, fill_value=False)
     share = active.groupby(days.day_of_week.to_numpy()).mean().reindex(range(7)).fillna(active.mean())
     open_weekday = (share >= 0.1).to_numpy()
     holidays = effects[effects["kind"] == "holiday"]
     met = holidays[(holidays["ds"] >= y.index[0]) & (holidays["ds"] <= y.index[-1])]
     met = met[open_weekday[met["ds"].dt.day_of_week.to_numpy()]]
-    worked = pd.Series(y.reindex(met["ds"]).fillna(0.0).to_numpy() > 0, index=met["name"].to_numpy())
-    by_name = worked.groupby(level=0).any()
-    otherwise = not worked.any() if len(worked) else False
+    kept = pd.Series(worked.reindex(met["ds"], fill_value=False).to_numpy(), index=met["name"].to_numpy())
+    by_name = kept.groupby(level=0).any()
+    otherwise = not kept.any() if len(kept) else False
     ahead = holidays[holidays["ds"].isin(future)]
     shut = [day for day, name in zip(ahead["ds"], ahead["name"], strict=True) if not by_name.get(name, not otherwise)]
     closed = ~open_weekday[future.day_of_week.to_numpy()] | future.isin(shut)

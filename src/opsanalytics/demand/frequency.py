@@ -1,6 +1,6 @@
 """Frequency: how often a series is measured, and what follows from that.
 
-Names are pandas offset names: "MS" (months, stamped on their first day), "W-MON" and so on, "D",
+Names are pandas offset names: "MS" (months, stamped on their first day), "W-MON" and so on (weeks, likewise), "D",
 "h", "30min", "15min", "5min". Everything below a day is called intraday here.
 """
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 DAY = pd.Timedelta(days=1)
 _DAY_SECONDS = 86_400
+_WEEKS = ("W-MON", "W-TUE", "W-WED", "W-THU", "W-FRI", "W-SAT", "W-SUN")
 
 
 def infer_frequency(ds: pd.Series | pd.DatetimeIndex) -> str:
@@ -36,9 +37,25 @@ def infer_frequency(ds: pd.Series | pd.DatetimeIndex) -> str:
     return _intraday(stamps, seconds)
 
 
+def check_frequency(freq: str) -> None:
+    """Raise ValueError, in a sentence, for a frequency that is none of those named above."""
+    minutes = int(freq[:-3]) if freq.endswith("min") and freq[:-3].isdigit() else 0
+    divides_the_day = minutes > 0 and minutes != 60 and 1440 % minutes == 0
+    if freq not in ("MS", "D", "h", *_WEEKS) and not divides_the_day:
+        raise ValueError(
+            f"frequency '{freq}' is not understood: use MS (months), W-MON to W-SUN (weeks by their first day), "
+            "D, h, or minutes that divide the day, such as 30min."
+        )
+
+
+def is_weekly(freq: str) -> bool:
+    """Are these weeks, stamped with their first day?"""
+    return freq.startswith("W")
+
+
 def is_intraday(freq: str) -> bool:
     """Is `freq` shorter than a day?"""
-    return freq != "MS" and freq != "D" and not freq.startswith("W")
+    return freq != "MS" and freq != "D" and not is_weekly(freq)
 
 
 def interval(freq: str) -> pd.Timedelta:

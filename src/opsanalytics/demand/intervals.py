@@ -17,6 +17,8 @@ import pandas as pd
 
 LEVELS = (60, 80, 90, 95)
 OWN_ERRORS = 30  # errors in a bucket from which a series speaks for itself
+SPREAD_FLOOR = 0.2  # of the panel's median spread
+UNLIKE = 4.0  # times the panel's typical error over spread
 
 
 def calibrate(
@@ -35,21 +37,26 @@ def calibrate(
     width is the ceil((n + 1) level) smallest of the n absolute errors of the series and bucket. With fewer than
     `minimum` of them, the errors of the whole panel are taken, each divided by its series' spread, times the own
     spread; with too few of those, the nearest bucket that has enough; with none, the normal quantile of the spread.
-    Widths never fall with the horizon or the level. A series without a spread (NaN) and without errors has NaN.
+    A spread counts as SPREAD_FLOOR of the panel's median one where it is smaller (but for a series without any
+    error), and as the median one where there is none. A series whose errors over its spread are typically more than
+    UNLIKE times the panel's speaks for itself only, with the errors it has.
+    Widths never fall with the horizon or the level. A series without a spread, alone, has NaN.
     """
     table = errors.dropna(subset=["error"])
     table = table.assign(
         size=table["error"].abs(),
         bucket=np.searchsorted(np.asarray(edges), table["step"].to_numpy(), side="left"),
-        spread=table["unique_id"].map(spreads).to_numpy(dtype=np.float64),
     )
-    pooled = _pooled(table, len(edges) + 1, minimum)
+    spreads = _usable_spreads(table, spreads.astype("float64"))
+    table["spread"] = table["unique_id"].map(spreads).to_numpy(dtype=np.float64)
+    odd = _unlike(table)
+    pooled = _pooled(table[~table["unique_id"].isin(odd)], len(edges) + 1, minimum)
     own: dict[tuple[str, int], np.ndarray] = {}
     for name, rows in table.groupby("unique_id"):
         for bucket, values in rows["size"].groupby(rows["bucket"].to_numpy()):
             own[str(name), int(str(bucket))] = np.sort(values.to_numpy())
     blocks = [
-        _series_widths(str(series), float(spread), own, pooled, len(edges) + 1, levels, minimum)
+        _series_widths(str(series), float(spread), own, pooled, len(edges) + 1, levels, 1 if series in odd else minimum)
         for series, spread in spreads.sort_index().items()
     ]
     return (
@@ -70,6 +77,24 @@ def conformal_quantile(sizes: np.ndarray, level: int) -> float:
     """Return the ceil((n + 1) level / 100) smallest of n sorted sizes, the largest where that is beyond n."""
     rank = -(-(len(sizes) + 1) * level // 100)
     return float(sizes[min(rank, len(sizes)) - 1])
+
+
+def _usable_spreads(table: pd.DataFrame, spreads: pd.Series) -> pd.Series:
+    """Return the spreads with those that are next to nothing raised, and the panel's median where there is none."""
+    median = float(spreads[spreads > 0].median())
+    if np.isnan(median):
+        return spreads
+    largest = table.groupby("unique_id")["size"].max().reindex(spreads.index).fillna(0.0)
+    exact = (spreads == 0) & (largest == 0)
+    return spreads.fillna(median).clip(lower=SPREAD_FLOOR * median).mask(exact, 0.0)
+
+
+def _unlike(table: pd.DataFrame) -> set[str]:
+    """Return the series whose typical error, over the spread, is beyond UNLIKE times that of the panel's middle."""
+    usable = table[table["spread"] > 0]
+    typical = (usable["size"] / usable["spread"]).groupby(usable["unique_id"]).median()
+    middle = typical.quantile(interpolation="lower") if len(typical) else 0.0
+    return set(typical.index[typical > UNLIKE * middle])
 
 
 def _pooled(table: pd.DataFrame, buckets: int, minimum: int) -> dict[int, np.ndarray]:

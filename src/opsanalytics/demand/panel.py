@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
 
 from opsanalytics.demand import effects as fx
-from opsanalytics.demand.frequency import bucket_edges, infer_frequency, interval, is_intraday, steps_after
+from opsanalytics.demand.frequency import (
+    bucket_edges,
+    check_frequency,
+    infer_frequency,
+    interval,
+    is_intraday,
+    steps_after,
+)
 from opsanalytics.demand.intervals import LEVELS, calibrate, half_widths
 from opsanalytics.demand.series import Job, SeriesForecast, forecast_series
 
@@ -47,9 +55,10 @@ def forecast_panel(
     intervals only. Both tiers are one method for now. `executor` takes any concurrent.futures
     executor and goes before `n_jobs` threads; neither changes a number. Rows are sorted by unique_id and ds.
     Series left out and fallbacks are named in `attrs["notes"]`. ValueError for an unknown tier, a horizon below 1,
-    missing columns.
+    missing columns (of the history or the events), stamps with a time zone, a frequency that is not understood and
+    levels that are no whole numbers between 0 and 100.
     """
-    _check_request(history, horizon, tier)
+    _check_request(history, horizon, freq, levels, events, tier)
     series, notes = _split(history, freq)
     table = _effects(series, horizon, freq, events, country)
     jobs = [_job(name, y, y.index[-1], horizon, freq, table[name], seed) for name, y in series.items()]
@@ -68,9 +77,8 @@ def forecast_panel(
         bounded(result.points.assign(unique_id=result.job.unique_id, model=result.model), result, widths, freq)
         for result in final
     ]
-    columns = ["unique_id", "ds", "yhat", *bound_names(levels), "model"]
-    forecast = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
-    forecast.attrs["notes"] = list(notes)
+    forecast = _stacked(frames, ["unique_id", "ds", "yhat", *bound_names(levels), "model"])
+    forecast.attrs["notes"] = sorted({*notes, *without_interval(widths)})
     return forecast
 
 
@@ -94,7 +102,7 @@ def backtest(
     nothing after it. The intervals of a cutoff are calibrated on the other cutoffs' errors. `yardstick` is the
     seasonal naive.
     """
-    _check_request(history, horizon, "full")
+    _check_request(history, horizon, freq, levels, events)
     series, notes = _split(history, freq)
     table = _effects(series, horizon, freq, events, country)
     origins = _origins(series, horizon, freq, table, windows, seed)
@@ -105,7 +113,7 @@ def backtest(
     )
     rows = rows.rename(columns={"naive": "yardstick"})
     columns = ["unique_id", "cutoff", "ds", "y", "yhat", *bound_names(levels), "yardstick", "model"]
-    rows = rows.sort_values(["unique_id", "cutoff", "ds"])[columns].reset_index(drop=True)
+    rows = _stacked([rows.sort_values(["unique_id", "cutoff", "ds"])], columns)
     rows.attrs["notes"] = list(notes)
     return rows
 
@@ -190,6 +198,12 @@ def loo_bounds(scored: pd.DataFrame, freq: str, levels: Sequence[int], *, predic
     )
 
 
+def without_interval(widths: pd.DataFrame) -> list[str]:
+    """Say which series have no interval: one point has no error, and no panel lends it one."""
+    names = widths.loc[widths["width"].isna(), "unique_id"].unique()
+    return [f"{name}: nothing is known of its errors, so its forecast has no interval." for name in names]
+
+
 def bound_names(levels: Sequence[int]) -> list[str]:
     """Return lo60, hi60, lo80, ... in rising order of the levels."""
     return [f"{side}{level}" for level in sorted(levels) for side in ("lo", "hi")]
@@ -219,22 +233,49 @@ def _scored(origin: int, result: SeriesForecast, actual: pd.Series, freq: str, d
         step=steps_after(result.job.cutoff, pd.DatetimeIndex(rows["ds"]), freq),
         scale=scale.of(yhat),
         naive_scale=scale.of(naive),
-        error=(rows["y"] - yhat) / scale.of(yhat),
-        naive_error=(rows["y"] - naive) / scale.of(naive),
+        error=scale.errors(rows["y"].to_numpy(), yhat),
+        naive_error=scale.errors(rows["y"].to_numpy(), naive),
         model=result.day_model if days and result.day_model else result.model,
         spread=spread,
         positive=scale.power > 0,
     )
 
 
-def _check_request(history: pd.DataFrame, horizon: int, tier: str) -> None:
-    missing = {"unique_id", "ds", "y"} - set(history.columns)
-    if missing:
-        raise ValueError(f"the history has no column {', '.join(sorted(missing))}: give unique_id, ds, y.")
+def _check_request(
+    history: pd.DataFrame,
+    horizon: int,
+    freq: str,
+    levels: Sequence[int],
+    events: pd.DataFrame | None,
+    tier: str = "full",
+) -> None:
+    for table, name, needed in ((history, "history", ("unique_id", "ds", "y")), (events, "events", fx.EFFECT_COLUMNS)):
+        missing = [] if table is None else [column for column in needed if column not in table.columns]
+        if missing:
+            raise ValueError(f"the {name} {_has(name)} no column {', '.join(missing)}: give {', '.join(needed)}.")
+        if table is not None and isinstance(table["ds"].dtype, pd.DatetimeTZDtype):
+            raise ValueError(f"ds of the {name} bears a time zone: give local times without one.")
+    check_frequency(freq)
+    for level in levels:
+        if not isinstance(level, Integral) or not 0 < level < 100:
+            raise ValueError(f"level {level} is not a whole number between 0 and 100: 80 stands for 80 %.")
     if horizon < 1:
         raise ValueError(f"horizon is {horizon}: it must be 1 step or more.")
     if tier not in TIERS:
         raise ValueError(f"tier '{tier}' is unknown: use one of {', '.join(TIERS)}.")
+
+
+def _has(name: str) -> str:
+    return "have" if name.endswith("s") else "has"
+
+
+def _stacked(frames: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    """Return the frames one under the other, typed also where there is no row."""
+    kept = [frame[columns] for frame in frames if len(frame)]
+    if kept:
+        return pd.concat(kept, ignore_index=True)
+    kinds = {"unique_id": "str", "model": "str", "ds": "datetime64[us]", "cutoff": "datetime64[us]"}
+    return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, "float64")) for name in columns})
 
 
 def _split(history: pd.DataFrame, freq: str) -> tuple[dict[str, pd.Series], list[str]]:

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from opsanalytics import accuracy as acc
@@ -18,8 +17,8 @@ from opsanalytics.demand import effects as fx
 from opsanalytics.demand.frequency import DAY, bucket_edges, grid, interval, is_intraday, season_length
 from opsanalytics.demand.intervals import LEVELS, calibrate
 from opsanalytics.demand.models import SEASONAL_NAIVE
-from opsanalytics.demand.panel import bound_names, bounded, clean_series, loo_bounds, run_jobs, score, spreads
-from opsanalytics.demand.profile import day_totals
+from opsanalytics.demand.panel import bound_names, bounded, loo_bounds, run_jobs, score, spreads, without_interval
+from opsanalytics.demand.record import Record, cutoff_day, horizon_end, is_seen, periods_of, records
 from opsanalytics.demand.series import Job, SeriesForecast
 from opsanalytics.periods import Calendar, shift
 from opsanalytics.settings import Settings
@@ -41,7 +40,6 @@ BACKTEST_COLUMNS = ["site", "service", "freq", "model", "cutoff", "ds", "y", "yh
 ACCURACY_COLUMNS = ["site", "service", "freq", "model", "wape", "mase", "smape", "bias", "coverage80", "windows"]
 MONTHLY_COLUMNS = ["site", "service", "unit", "period", "scenario", "volume", "reconstructed", "complete"]
 
-ENDED_MONTHS = 6  # a series without data for longer than this before PERIOD has ended
 ORIGINS_AT_LEAST = 3
 TEST_WEEKS_OF_INTERVALS = 13
 
@@ -60,6 +58,7 @@ class DemandForecast:
     `monthly`: MONTHLY_COLUMNS; AC is the sum of what is on record, `complete` False where the month is not filled to
     its last open day.
     `notes`: sentences on what fell back, was left out, or is in progress.
+    `week_calendar`: start month, pattern and year end where the periods are weeks, as text; else empty.
     """
 
     period: str
@@ -70,22 +69,13 @@ class DemandForecast:
     accuracy: pd.DataFrame
     monthly: pd.DataFrame
     notes: tuple[str, ...]
+    week_calendar: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class _Series:
-    """One series ready to be forecast: cleaned, cut at PERIOD, and how far its months are complete."""
-
-    site: str
-    service: str
-    unit: str
-    freq: str
-    name: str
-    y: pd.Series
-    days: pd.Series  # whole days, for intraday; else the series itself
-    monthly: pd.DataFrame  # period, volume, complete
-    trained_through: str  # the last month learnt from; "" where the series is not forecast
-    effects: pd.DataFrame
+    @property
+    def calendar(self) -> Calendar:
+        """Return the calendar whose periods the months are."""
+        start, pattern, year_end = self.week_calendar or ("1", "monthly", "")
+        return Calendar(int(start), pattern, year_end or None)
 
 
 def site_forecast(
@@ -100,7 +90,7 @@ def site_forecast(
 ) -> DemandForecast:
     """Forecast every series of `volumes`; see `demand_forecast`."""
     notes: list[str] = []
-    series = _prepared(volumes, tables, settings, period, notes)
+    series = records(volumes, tables, settings, period, notes)
     known = [one for one in series if one.trained_through]
     plans = [(one, cutoff) for one in known for cutoff in _cutoffs(one, settings.calendar, period)]
     jobs = [_job(one, through, tables, settings, period) for one, through in plans]
@@ -119,7 +109,8 @@ def site_forecast(
         {(one.freq, False) for one, _, _ in made} | {("D", True) for one, _, _ in made if is_intraday(one.freq)}
     ):
         group = [row for row in made if (is_intraday(row[0].freq) if days else row[0].freq == freq)]
-        frame, test = _calibrated(group, freq, days, settings.calendar, period)
+        frame, test, said = _calibrated(group, freq, days, settings.calendar, period)
+        notes += said
         forecasts.append(frame)
         tests.append(test)
     history = _history(series)
@@ -136,7 +127,8 @@ def site_forecast(
         test,
         scores,
         _monthly(series, forecast, settings.calendar),
-        tuple(sorted(notes)),
+        tuple(sorted(set(notes))),
+        _week_calendar(settings.calendar),
     )
 
 
@@ -168,121 +160,16 @@ def accuracy_table(test: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=ACCURACY_COLUMNS)
 
 
-def has_ended(last_month: str, period: str) -> bool:
-    """Is a series whose last data are of `last_month` one that nobody keeps any more at `period`?"""
-    return last_month < shift(period, -ENDED_MONTHS)
-
-
-def horizon_end(calendar: Calendar, period: str) -> str:
-    """Return the last period forecast: the end of the next fiscal year, at least 12 months on."""
-    return max(calendar.months_of_year(calendar.fiscal_period(period).year + 1)[-1], shift(period, 12))
-
-
-# ------------------------------------------------------------------ reading the volumes
-
-
-def _prepared(
-    volumes: pd.DataFrame, tables: Mapping[str, pd.DataFrame], settings: Settings, period: str, notes: list[str]
-) -> list[_Series]:
-    end = pd.Timestamp(settings.calendar.last_day(period)) + DAY
-    found = []
-    for (site, service, unit, freq), rows in volumes.groupby(
-        ["site", "service", "unit", "freq"], sort=True, dropna=False
-    ):
-        name = f"{service} at {site}"
-        seen = rows[_month_or_day(rows["ds"], str(freq), settings.calendar) < end]
-        if seen.empty:
-            notes.append(f"{name} has no data up to {period}; it is not forecast.")
-            continue
-        try:
-            y = clean_series(seen, str(freq))
-            found.append(_one(y, str(site), str(service), str(unit), str(freq), tables, settings, period, notes))
-        except ValueError as error:
-            notes.append(f"{name} {error}.".replace("..", "."))
-    return found
-
-
-def _one(
-    y: pd.Series,
-    site: str,
-    service: str,
-    unit: str,
-    freq: str,
-    tables: Mapping[str, pd.DataFrame],
-    settings: Settings,
-    period: str,
-    notes: list[str],
-) -> _Series:
-    calendar = settings.calendar
-    name = f"{service} at {site}"
-    last = y.dropna().index[-1]
-    ended = last.strftime("%Y-%m") if freq == "MS" else calendar.period_of(last.date())
-    horizon = pd.Timestamp(calendar.last_day(horizon_end(calendar, period)))
-    effects = fx.no_effects()
-    if freq == "D" or is_intraday(freq):
-        effects = fx.day_effects(tables.get("events"), settings.holidays, y.index[0].normalize(), horizon, site)
-    days = day_totals(y, freq) if is_intraday(freq) else y
-    monthly = _months_on_record(y, days, effects, freq, calendar)
-    complete = monthly.loc[monthly["complete"] & monthly["volume"].notna(), "period"]
-    through = ended if freq == "MS" or freq.startswith("W") else (complete.iloc[-1] if len(complete) else "")
-    notes += _gap_notes(name, days.dropna(), effects, freq)
-    if has_ended(ended, period):
-        notes.append(f"{name} ends in {ended}, more than {ENDED_MONTHS} months before {period}; it is not forecast.")
-        through = ""
-    elif not through:
-        notes.append(f"{name} has no complete month yet; it is not forecast.")
-    elif through < ended:
-        notes.append(f"{name}: {ended} is in progress (data to {last:%Y-%m-%d}); it is shown and not learnt from.")
-    elif ended < period:
-        notes.append(f"{name}: no data after {ended}; {period} is forecast from there.")
-    return _Series(site, service, unit, freq, name, y, days, monthly, through, effects)
-
-
-def _gap_notes(name: str, days: pd.Series, effects: pd.DataFrame, freq: str) -> list[str]:
-    """Say which open days have no record: they are gaps, not zeros."""
-    if days.empty or not (freq == "D" or is_intraday(freq)):
-        return []
-    span = grid(days.index[0], days.index[-1], "D")
-    closed, _ = fx.closed_calendar(days, effects, span)
-    gaps = span[~closed & ~span.isin(days.index) & ~span.isin(fx.closure_days(effects))]
-    if not len(gaps):
-        return []
-    when = f"on {gaps[0]:%Y-%m-%d}" if len(gaps) == 1 else f"from {gaps[0]:%Y-%m-%d} to {gaps[-1]:%Y-%m-%d}"
-    return [
-        f"{name}: {len(gaps)} open day{'s' if len(gaps) > 1 else ''} without a whole record {when}; not zero, left out."
-    ]
-
-
-def _months_on_record(
-    y: pd.Series, days: pd.Series, effects: pd.DataFrame, freq: str, calendar: Calendar
-) -> pd.DataFrame:
-    """Return period, volume (what is on record), complete (filled from its first to its last open day)."""
-    known = y.dropna()
-    month = _periods_of(pd.DatetimeIndex(known.index), freq, calendar)
-    volume = known.groupby(month).sum()
-    table = pd.DataFrame({"period": volume.index.astype("str"), "volume": volume.to_numpy(dtype=np.float64)})
-    if freq == "MS" or freq.startswith("W"):
-        return table.assign(complete=True)
-    whole = days.dropna()
-    complete = [_is_filled(whole, effects, calendar, str(month)) for month in table["period"]]
-    return table.assign(complete=complete)
-
-
-def _is_filled(days: pd.Series, effects: pd.DataFrame, calendar: Calendar, month: str) -> bool:
-    """Does the record reach from the month's first open day to its last one?"""
-    span = grid(pd.Timestamp(calendar.first_day(month)), pd.Timestamp(calendar.last_day(month)), "D")
-    closed, _ = fx.closed_calendar(days, effects, span)
-    open_days = span[~closed & ~span.isin(fx.closure_days(effects))]
-    held = days.index[(days.index >= span[0]) & (days.index <= span[-1])]
-    if not len(held):
-        return False
-    return not len(open_days) or bool(held[0] <= open_days[0] and held[-1] >= open_days[-1])
+def _week_calendar(calendar: Calendar) -> tuple[str, ...]:
+    if calendar.pattern == "monthly":
+        return ()
+    return str(calendar.start_month), calendar.pattern, calendar.year_end or ""
 
 
 # ------------------------------------------------------------------ cutoffs and jobs
 
 
-def _cutoffs(one: _Series, calendar: Calendar, period: str) -> list[str]:
+def _cutoffs(one: Record, calendar: Calendar, period: str) -> list[str]:
     """Return the last months seen: of the forecast itself, and before each month of the fiscal year to date,
     at least the last three months, and a year ago; only those with enough history."""
     months = (
@@ -306,16 +193,16 @@ def _has_history(first: pd.Timestamp, freq: str, calendar: Calendar, month: str)
     return months >= 24 if freq == "MS" else (cutoff - first) / DAY >= (55 if freq == "D" or is_intraday(freq) else 364)
 
 
-def _job(one: _Series, through: str, tables: Mapping[str, pd.DataFrame], settings: Settings, period: str) -> Job:
+def _job(one: Record, through: str, tables: Mapping[str, pd.DataFrame], settings: Settings, period: str) -> Job:
     calendar = settings.calendar
     last = horizon_end(calendar, period) if through == one.trained_through else period
     if one.freq == "MS":
         cutoff, end = pd.Timestamp(f"{through}-01"), pd.Timestamp(f"{last}-01")
     else:
-        cutoff, end = pd.Timestamp(calendar.last_day(through)), pd.Timestamp(calendar.last_day(last))
+        cutoff, end = cutoff_day(through, one.freq, calendar), pd.Timestamp(calendar.last_day(last))
     if is_intraday(one.freq):
         end = end + DAY - interval(one.freq)
-    y = one.y[: cutoff + DAY - pd.Timedelta(microseconds=1)]
+    y = one.y[is_seen(pd.DatetimeIndex(one.y.index), one.freq, calendar, through)]
     return Job(
         one.name, y, cutoff, end, one.freq, fx.seen_at(one.effects, cutoff), _time_zone(one.site, tables, settings)
     )
@@ -334,9 +221,12 @@ def _time_zone(site: str, tables: Mapping[str, pd.DataFrame], settings: Settings
 
 
 def _calibrated(
-    made: Sequence[tuple[_Series, str, SeriesForecast]], freq: str, days: bool, calendar: Calendar, period: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return forecasts and backtest of the series of one frequency, calibrated together."""
+    made: Sequence[tuple[Record, str, SeriesForecast]], freq: str, days: bool, calendar: Calendar, period: str
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Return forecasts, backtest and notes of the series of one frequency, calibrated together.
+
+    The intervals of a forecast come from errors that were known at its cutoff, the reconstructed ones' too.
+    """
     origins = sorted({through for _, through, _ in made})
     tests = [
         (origins.index(through), result, _learnt(one.days if days else one.y, one, calendar))
@@ -345,13 +235,18 @@ def _calibrated(
     scored = score(tests, freq, days=days)
     if is_intraday(freq):
         scored = scored[scored["step"] <= 7 * TEST_WEEKS_OF_INTERVALS]
-    final = [result for one, through, result in made if through == one.trained_through]
-    edges = bucket_edges(freq)
-    widths = calibrate(scored, LEVELS, edges=edges, spreads=spreads(final, days=days))
+    stamps = pd.DatetimeIndex(scored["ds"])
+    widths = {}
+    for through in origins:
+        latest = {one.name: result for one, seen, result in made if seen <= through}  # `made` is in time order
+        known = scored[is_seen(stamps, freq, calendar, through)]
+        widths[through] = calibrate(
+            known, LEVELS, edges=bucket_edges(freq), spreads=spreads(list(latest.values()), days=days)
+        )
     frames = []
     for one, through, result in made:
         points = result.days if days and result.days is not None else result.points
-        month = _periods_of(pd.DatetimeIndex(points["ds"]), freq, calendar)
+        month = periods_of(pd.DatetimeIndex(points["ds"]), freq, calendar)
         wanted = month > through if through == one.trained_through else month == shift(through, 1)
         label = {
             "site": one.site,
@@ -360,22 +255,21 @@ def _calibrated(
             "freq": freq,
             "model": result.day_model if days else result.model,
         }
-        frame = bounded(points[wanted], result, widths, freq, days=days)
+        frame = bounded(points[wanted], result, widths[through], freq, days=days)
         frames.append(
-            frame.assign(**label, cutoff=_cutoff_day(through, calendar), reconstructed=month[wanted] <= period)
+            frame.assign(**label, cutoff=cutoff_day(through, freq, calendar), reconstructed=month[wanted] <= period)
         )
-    return stacked(frames, FORECAST_COLUMNS), _backtest(scored, made, freq, calendar)
+    said = without_interval(widths[origins[-1]]) if origins else []
+    return stacked(frames, FORECAST_COLUMNS), _backtest(scored, made, freq, calendar), said
 
 
-def _learnt(y: pd.Series, one: _Series, calendar: Calendar) -> pd.Series:
+def _learnt(y: pd.Series, one: Record, calendar: Calendar) -> pd.Series:
     """Return the actuals up to the last complete month: one in progress judges no forecast."""
-    if one.freq == "MS":
-        return y[: pd.Timestamp(f"{one.trained_through}-01")]
-    return y[y.index < _cutoff_day(one.trained_through, calendar) + DAY]
+    return y[is_seen(pd.DatetimeIndex(y.index), one.freq, calendar, one.trained_through)]
 
 
 def _backtest(
-    scored: pd.DataFrame, made: Sequence[tuple[_Series, str, SeriesForecast]], freq: str, calendar: Calendar
+    scored: pd.DataFrame, made: Sequence[tuple[Record, str, SeriesForecast]], freq: str, calendar: Calendar
 ) -> pd.DataFrame:
     names = {one.name: one for one, _, _ in made}
     throughs = sorted({through for _, through, _ in made})
@@ -386,7 +280,7 @@ def _backtest(
             {
                 "site": [names[name].site for name in rows["unique_id"]],
                 "service": [names[name].service for name in rows["unique_id"]],
-                "cutoff": [_cutoff_day(throughs[origin], calendar) for origin in rows["origin"]],
+                "cutoff": [cutoff_day(throughs[origin], freq, calendar) for origin in rows["origin"]],
             },
             index=rows.index,
         )
@@ -400,7 +294,7 @@ def _backtest(
     return stacked(frames, BACKTEST_COLUMNS)
 
 
-def _monthly(series: Sequence[_Series], forecast: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
+def _monthly(series: Sequence[Record], forecast: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
     keys = ["site", "service", "unit"]
     actual = [
         one.monthly.assign(site=one.site, service=one.service, unit=one.unit, scenario="AC", reconstructed=False)
@@ -410,7 +304,7 @@ def _monthly(series: Sequence[_Series], forecast: pd.DataFrame, calendar: Calend
     own = {(one.site, one.service): "D" if is_intraday(one.freq) else one.freq for one in series}
     for (site, service), freq in sorted(own.items()):
         rows = forecast[(forecast["site"] == site) & (forecast["service"] == service) & (forecast["freq"] == freq)]
-        months = _periods_of(pd.DatetimeIndex(rows["ds"]), freq, calendar)
+        months = periods_of(pd.DatetimeIndex(rows["ds"]), freq, calendar)
         sums = (
             rows.assign(period=months)
             .groupby([*keys, "period"], as_index=False, dropna=False)
@@ -421,7 +315,7 @@ def _monthly(series: Sequence[_Series], forecast: pd.DataFrame, calendar: Calend
     return table.sort_values([*keys, "period", "scenario"], ignore_index=True)
 
 
-def _history(series: Sequence[_Series]) -> pd.DataFrame:
+def _history(series: Sequence[Record]) -> pd.DataFrame:
     frames = []
     for one in series:
         for freq, y in [(one.freq, one.y)] + ([("D", one.days)] if is_intraday(one.freq) else []):
@@ -445,23 +339,3 @@ _DTYPES = {
     **dict.fromkeys(("ds", "cutoff"), "datetime64[us]"),
     **dict.fromkeys(("reconstructed", "complete"), "bool"),
 }
-
-
-def _periods_of(stamps: pd.DatetimeIndex, freq: str, calendar: Calendar) -> np.ndarray:
-    """Return the period of each stamp; a month's stamp names its period also in a week calendar."""
-    if freq == "MS" or calendar.pattern == "monthly":
-        return np.asarray(stamps.strftime("%Y-%m"), dtype=object)
-    days = stamps.normalize()
-    known = {day: calendar.period_of(day.date()) for day in days.unique()}
-    return np.asarray([known[day] for day in days], dtype=object)
-
-
-def _month_or_day(ds: pd.Series, freq: str, calendar: Calendar) -> pd.Series:
-    """First day of what each stamp stands for: months of a week calendar begin elsewhere than their stamp."""
-    if freq != "MS" or calendar.pattern == "monthly":
-        return ds
-    return ds.map(lambda stamp: pd.Timestamp(calendar.first_day(f"{stamp:%Y-%m}")))
-
-
-def _cutoff_day(through: str, calendar: Calendar) -> pd.Timestamp:
-    return pd.Timestamp(calendar.last_day(through))

@@ -50,6 +50,11 @@ class Scale:
             return np.ones(len(yhat))
         return np.asarray(np.maximum(np.abs(yhat) / self.level, 0.01) ** self.power * self.level)
 
+    def errors(self, y: np.ndarray, yhat: np.ndarray) -> np.ndarray:
+        """Return (y - yhat) / scale; NaN for an error of a history of zeros, which gives nothing to measure it by."""
+        found = (y - yhat) / self.of(yhat)
+        return found if self.level > 0 else np.where(found == 0, 0.0, np.nan)
+
 
 @dataclass(frozen=True)
 class SeriesForecast:
@@ -101,7 +106,7 @@ def _days(y: pd.Series, job: Job, first: pd.Timestamp) -> tuple[pd.DataFrame, st
     closed, writes_zero = fx.closed_calendar(y, job.effects, stamps)
     closures = fx.closure_days(job.effects)
     ordinary = ~closed[: len(y)] & ~y.index.isin(closures)
-    train = y[ordinary | ((y > 0).to_numpy() & ~y.index.isin(closures))]
+    train = y[ordinary | ((y != 0).to_numpy() & ~y.index.isin(closures))]
     train, outage = _without_outages(train)
     if train.empty:
         raise ValueError("no open day on record")
@@ -130,7 +135,8 @@ def _intraday(job: Job, y: pd.Series) -> SeriesForecast:
     today = job.cutoff.normalize()  # forecast again where it is not whole yet
     first = today if today > totals.index[-1] and y.index[-1].normalize() == today else today + DAY
     days, model, day_spread, day_scale, note = _days(totals, job, first)
-    history = pd.DataFrame({"unique_id": job.unique_id, "ds": y.index, "y": y.to_numpy()})
+    shape = y if bool((y != 0).any()) else y + 1.0  # zeros only: open is what is on record
+    history = pd.DataFrame({"unique_id": job.unique_id, "ds": y.index, "y": shape.to_numpy()})
     profile = seasonal_profile(history, job.freq)
     absent = skipped_times(job.cutoff.normalize(), job.end.normalize() + DAY, job.freq, job.time_zone)
     points = spread(days[["ds", "yhat"]], profile, absent)

@@ -13,8 +13,10 @@ from concurrent.futures import Executor
 import numpy as np
 import pandas as pd
 
+from opsanalytics.demand.frequency import is_intraday
 from opsanalytics.demand.intervals import LEVELS
 from opsanalytics.demand.models import SEASONAL_NAIVE
+from opsanalytics.demand.record import has_ended, periods_of
 from opsanalytics.demand.report import (
     ACCURACY_COLUMNS,
     BACKTEST_COLUMNS,
@@ -23,11 +25,11 @@ from opsanalytics.demand.report import (
     MONTHLY_COLUMNS,
     DemandForecast,
     accuracy_table,
-    has_ended,
     site_forecast,
     stacked,
 )
 from opsanalytics.formats import ALL
+from opsanalytics.periods import Calendar
 from opsanalytics.settings import Settings
 
 _SUMMED_MODEL = "sum of sites"
@@ -82,9 +84,10 @@ def total(parts: Sequence[DemandForecast], *, entity: str = ALL) -> DemandForeca
     yhat, y and volumes are sums over the sites that have the service in one unit; half-widths are the root of
     the sum of squares, below and above apart. A sum stands where no site is missing: a site counts from its first
     record on and, where it has ended (see `has_ended`), to its last one. Inside a site's forecast a missing stamp is a
-    closed one; in its history it is closed when the site never worked that weekday and time. A month is
-    complete where it is for all. The cutoff of a sum is the latest of its parts'. A service of a
-    single site passes through. Raises ValueError without parts or with parts of several periods.
+    closed one; in its history it is closed when the site never worked that weekday and time, and in a month that is
+    complete for all, so that months are the sum of their days. A month is complete where it is for all. The cutoff
+    of a sum is the latest of its parts'. A service of a single site passes through. What keeps a sum
+    from being made is said in the notes. Raises ValueError without parts or with parts of several periods.
     """
     if not parts:
         raise ValueError("there is nothing to add up.")
@@ -95,16 +98,19 @@ def total(parts: Sequence[DemandForecast], *, entity: str = ALL) -> DemandForeca
     forecasts = stacked([_forecast_sums(parts)], FORECAST_COLUMNS).sort_values(
         ["site", "service", "freq", "ds"], ignore_index=True
     )
-    history = stacked([_history_sums(parts)], HISTORY_COLUMNS).sort_values(
+    monthly = stacked([_month_sums(parts)], MONTHLY_COLUMNS)
+    monthly = monthly.sort_values(["site", "service", "unit", "period", "scenario"], ignore_index=True)
+    history = stacked([_history_sums(parts, monthly)], HISTORY_COLUMNS).sort_values(
         ["site", "service", "freq", "ds"], ignore_index=True
     )
     order = ["site", "service", "freq", "model", "cutoff", "ds"]
     test = stacked([_backtest_sums(parts)], BACKTEST_COLUMNS).sort_values(order, ignore_index=True)
-    monthly = stacked([_month_sums(parts)], MONTHLY_COLUMNS)
-    monthly = monthly.sort_values(["site", "service", "unit", "period", "scenario"], ignore_index=True)
-    notes = tuple(sorted({note for part in parts for note in part.notes} | set(_unit_notes(parts))))
+    own_notes = {*_unit_notes(parts), *_stop_notes(parts), *_test_notes(parts, test)}
+    notes = tuple(sorted({note for part in parts for note in part.notes} | own_notes))
     scores = accuracy_table(test, history) if len(test) else pd.DataFrame(columns=ACCURACY_COLUMNS)
-    return DemandForecast(parts[0].period, entity, history, forecasts, test, scores, monthly, notes)
+    return DemandForecast(
+        parts[0].period, entity, history, forecasts, test, scores, monthly, notes, parts[0].week_calendar
+    )
 
 
 def _forecast_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
@@ -155,9 +161,8 @@ def _summed(rows: pd.DataFrame, keys: list[str], levels: Sequence[int]) -> pd.Da
     return table.assign(site=ALL, model=table["model"].where(table["models"] == 1, _SUMMED_MODEL))
 
 
-def _history_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
-    rows = pd.concat([part.history for part in parts], ignore_index=True)
-    rows = rows[rows["y"].notna()]
+def _history_sums(parts: Sequence[DemandForecast], monthly: pd.DataFrame) -> pd.DataFrame:
+    rows = _known_history(parts)
     rows = rows.assign(slot=rows["ds"].dt.day_of_week * 1440 + rows["ds"].dt.hour * 60 + rows["ds"].dt.minute)
     rows.loc[rows["freq"].eq("MS") | rows["freq"].str.startswith("W"), "slot"] = 0
     keys = ["service", "unit", "freq"]
@@ -168,7 +173,34 @@ def _history_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
     inside = (expected["ds"] >= expected["first"]) & (~expected["ended"] | (expected["ds"] <= expected["last"]))
     needed = expected[inside].groupby([*keys, "ds"], dropna=False).size().rename("needed").reset_index()
     sums = sums.merge(needed, on=[*keys, "ds"], how="left", validate="many_to_one")
-    return sums[sums["held"] == sums["needed"]].assign(site=ALL)
+    kept = (sums["held"] == sums["needed"]) | _in_whole_months(sums, monthly, parts[0].calendar)
+    return sums[kept & ~_in_broken_days(sums, rows)].assign(site=ALL)
+
+
+def _in_whole_months(sums: pd.DataFrame, monthly: pd.DataFrame, calendar: Calendar) -> np.ndarray:
+    """Which stamps lie in a month whose actuals are complete at every site? There, no record is a closed site."""
+    by_month = sums["freq"] == "MS"
+    period = pd.Series(periods_of(pd.DatetimeIndex(sums["ds"]), "D", calendar), index=sums.index)
+    period = period.mask(by_month, sums["ds"].dt.strftime("%Y-%m"))
+    keys = ["service", "unit", "period"]
+    whole = pd.MultiIndex.from_frame(monthly.loc[(monthly["scenario"] == "AC") & monthly["complete"], keys])
+    return np.asarray(pd.MultiIndex.from_frame(sums.assign(period=period)[keys]).isin(whole))
+
+
+def _in_broken_days(sums: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
+    """Which days have intervals of a site on record, but too few of them to make its day? They have no sum."""
+    intraday = rows["freq"].map({freq: is_intraday(freq) for freq in rows["freq"].unique()}).astype("bool")
+    keys = ["service", "unit", "site", "ds"]
+    days = pd.MultiIndex.from_frame(rows.loc[rows["freq"] == "D", keys])
+    begun = rows.loc[intraday, keys].assign(ds=rows.loc[intraday, "ds"].dt.normalize()).drop_duplicates()
+    broken = begun.loc[~pd.MultiIndex.from_frame(begun).isin(days), ["service", "unit", "ds"]]
+    own = pd.MultiIndex.from_frame(sums[["service", "unit", "ds"]])
+    return np.asarray((sums["freq"] == "D") & own.isin(pd.MultiIndex.from_frame(broken)))
+
+
+def _known_history(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+    rows = pd.concat([part.history for part in parts], ignore_index=True)
+    return rows[rows["y"].notna()]
 
 
 def _month_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
@@ -194,12 +226,52 @@ def _month_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
 
 def _site_spans(parts: Sequence[DemandForecast]) -> pd.DataFrame:
     """Return service, unit, freq, site, first and last stamp on record, and whether the series has ended."""
-    rows = pd.concat([part.history for part in parts], ignore_index=True)
-    rows = rows[rows["y"].notna()]
+    rows = _known_history(parts)
     spans = rows.groupby(["service", "unit", "freq", "site"], dropna=False, as_index=False).agg(
         first=("ds", "min"), last=("ds", "max")
     )
-    return spans.assign(ended=[has_ended(f"{last:%Y-%m}", parts[0].period) for last in spans["last"]])
+    calendar = parts[0].calendar
+    ends = [
+        str(periods_of(pd.DatetimeIndex([last]), str(freq), calendar)[0])
+        for last, freq in zip(spans["last"], spans["freq"], strict=True)
+    ]
+    return spans.assign(ended=[has_ended(end, parts[0].period) for end in ends])
+
+
+def _stop_notes(parts: Sequence[DemandForecast]) -> list[str]:
+    """Say which site keeps a service's sum from going on: by a record that stops, or for want of a forecast."""
+    period = parts[0].period
+    rows = pd.concat([part.monthly for part in parts], ignore_index=True)
+    notes = []
+    for (service, _), own in rows.groupby(["service", "unit"], dropna=False):
+        last = own[own["scenario"] == "AC"].groupby("site")["period"].max()
+        last = last[[not has_ended(str(month), period) for month in last]]
+        stopped = last[last < last.max()] if len(last) else last
+        for site, month in stopped.items():
+            notes.append(f"{service}: the actuals of the whole stop after {month}, where those of {site} do.")
+        ahead = set(own.loc[(own["scenario"] == "FC") & (own["period"] > period), "site"])
+        without = sorted(set(last.index) - ahead)
+        if ahead and without:
+            notes.append(f"{service}: the whole has no forecast, as {' and '.join(without)} has none.")
+    return notes
+
+
+def _test_notes(parts: Sequence[DemandForecast], test: pd.DataFrame) -> list[str]:
+    """Say which site is too young for a backtest, where the whole has none for that."""
+    rows = pd.concat([part.backtest for part in parts], ignore_index=True)
+    alive = _site_spans(parts)
+    several = _several_units(parts)
+    notes = []
+    for (service, freq), own in alive[~alive["ended"]].groupby(["service", "freq"]):
+        tested = set(rows.loc[(rows["service"] == service) & (rows["freq"] == freq), "site"])
+        whole = ((test["service"] == service) & (test["freq"] == freq)).any()
+        without = sorted(set(own["site"]) - tested)
+        if tested and without and not whole and service not in several:
+            notes.append(
+                f"{service}: the whole has no backtest and no accuracy, as the history of {' and '.join(without)} "
+                "is too short for one."
+            )
+    return notes
 
 
 def _unit_notes(parts: Sequence[DemandForecast]) -> list[str]:
