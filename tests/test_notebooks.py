@@ -12,7 +12,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+
+from opsanalytics.batch import render
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -222,3 +225,21 @@ def test_what_is_stored_is_the_same_on_every_machine(path: Path) -> None:
         assert set(cell["metadata"]) <= {"tags"}, cell["id"]
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"/(home|root|tmp|work|Users)/", text)
+
+
+# The report made from a notebook
+
+
+@every
+def test_a_report_names_the_whole_as_people_do_and_pages_it_does_not_hold_as_the_projects(
+    path: Path, tmp_path: Path
+) -> None:
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat's own gap
+    render.write_page(notebook, tmp_path / "page.html", period="2026-10", entity="(all)")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<p>Oct 2026 · all sites</p>" in page
+    assert "docs/methods.md of the project" in page
+    charts = page.count("<img ")
+    assert len(re.findall(r'<div class="wide drawn">\s*<img ', page)) == charts
+    assert ".drawn img { min-width: 40rem; }" in page  # on a narrow screen a chart scrolls, as a wide table does
+    assert not re.search(r'<div class="wide"[^>]*>\s*(<div>)?\s*(</div>)', page), "a box without a table"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -55,8 +56,8 @@ def test_the_answer_says_the_result_against_plan_what_it_is_made_of_and_where_th
 def test_what_is_material_is_named_with_the_rule_the_largest_first() -> None:
     said = " ".join(tables.off_plan_sentence(small.variance()).split())
     assert said == (
-        "Materially off plan to date (at least 1,000.00 EUR and 5.0 %): 3 of 3 P&L lines; the largest: "
-        "Freight +40,000.00 EUR (favourable), Payroll +14,000.00 EUR (adverse) and Fuel -7,000.00 EUR (favourable)."
+        "Materially off plan to date (at least 1.0 kEUR and 5.0 %): 3 of 3 P&L lines; the largest: "
+        "Freight +40.0 kEUR (favourable), Payroll +14.0 kEUR (adverse) and Fuel -7.0 kEUR (favourable)."
     )
 
 
@@ -76,9 +77,16 @@ def test_a_missing_month_is_called_incomplete_first_of_all() -> None:
     assert tables.variance_sentence(whole).startswith("INCOMPLETE: ledger lines are missing for Jan 2026 (North);")
 
 
-def test_sentences_break_into_lines_that_a_page_holds() -> None:
-    variance = small.variance(name="Субвенція " * 100)
-    assert max(len(line) for line in tables.variance_sentence(variance).splitlines()) <= 112
+def test_each_sentence_is_one_line_whatever_the_names() -> None:
+    variance = small.variance(name="Субвенція\n " * 100)
+    lines = tables.variance_sentence(variance).splitlines()
+    assert len(lines) == 5
+    assert all(line.endswith(".") for line in lines)
+
+
+def test_one_answer_has_one_unit_of_money() -> None:
+    said = tables.variance_sentence(small.variance())
+    assert set(re.findall(r"[0-9.,]+ ([km]?EUR)", said)) == {"kEUR"}
 
 
 # Budget: tables
@@ -116,7 +124,26 @@ def test_numbers_stand_to_the_right_and_names_to_the_left() -> None:
     page = tables.show(pd.DataFrame({"Name": ["a", "b"], "AC": ["1,234.5", NOT_AVAILABLE]}))._repr_html_()
     assert '<th class="number" scope="col">AC</th>' in page
     assert "<td>a</td>" in page
+    only = tables.show(pd.DataFrame({"ΔPL %": [NOT_AVAILABLE] * 2}))._repr_html_()
+    assert '<td class="number">n.a.</td>' in only
+
+
+def test_words_do_not_break_and_only_long_names_fold() -> None:
+    frame = pd.DataFrame({"Effect": ["favourable"], "Item": ["Transfers received from the state"], "AC": ["1.0"]})
+    page = tables.show(frame)._repr_html_()
+    assert "anywhere" not in page
+    assert "<td>favourable</td>" in page
+    assert '<td class="long">Transfers received from the state</td>' in page
+
+
+def test_an_empty_table_says_so_unless_a_sentence_beside_it_does() -> None:
     assert tables.show(pd.DataFrame({"Name": []}))._repr_html_() == "<p>Nothing to show.</p>"
+    assert tables.show(pd.DataFrame({"Name": []}), empty="")._repr_html_() == ""
+
+
+def test_one_check_agrees_and_several_agree() -> None:
+    assert tables.proof_sentence(pd.DataFrame({"Agrees": ["yes", ""]})) == "The one check agrees."
+    assert tables.proof_sentence(pd.DataFrame({"Agrees": ["yes", "yes"]})) == "2 of 2 checks agree."
 
 
 def test_scenarios_stand_in_their_order_and_only_where_they_exist() -> None:
@@ -149,7 +176,7 @@ def test_the_proof_agrees_and_would_see_a_missing_cent() -> None:
     amounts.loc[amounts["dimension"].eq("account").idxmax(), "cents"] += 1
     wrong = tables.variance_adds_up(dataclasses.replace(variance, amounts=amounts))
     assert list(wrong[wrong["Agrees"] == "no"]["Difference EUR"]) == ["0.01"]
-    assert tables.proof_sentence(wrong).endswith("See the rows that do not.")
+    assert tables.proof_sentence(wrong).endswith("checks agree. See the row that does not.")
 
 
 def test_the_proof_holds_the_month_against_its_control_totals() -> None:
@@ -166,20 +193,54 @@ def test_the_proof_holds_the_month_against_its_control_totals() -> None:
 def test_demand_is_said_service_by_service_a_forecast_only_roughly() -> None:
     said = tables.demand_sentence(small.demand()).splitlines()
     assert said[0] == "Feb 2026, North."
-    assert "calls: 2,700 so far (month in progress); about 3,700 expected in Mar 2026." in said
-    assert "parcels: 2,800; about 3,400 expected in Mar 2026." in said
+    assert "calls: 2,700 so far in Feb 2026 (month in progress); about 3,700 expected in Mar 2026." in said
+    assert "parcels: 2,800 in Feb 2026, 2 % above its forecast; about 3,400 expected in Mar 2026." in said
 
 
 def test_accuracy_is_said_beside_the_yardstick() -> None:
     said = tables.accuracy_sentence(small.demand())
-    assert "parcels, by day: off by 6 % of the volume in the backtest (yardstick 10 %)." in said
-    assert "calls, by 30 min: off by 15 % of the volume in the backtest (yardstick 15 %)." in said
+    assert "parcels by day: off by 6 % of the volume in the backtest (yardstick 10 %)." in said
+    assert "calls by 30 min: off by 15 % of the volume in the backtest (yardstick 15 %)." in said
+
+
+def test_a_month_is_set_beside_last_year_and_its_forecast() -> None:
+    # 2,800 is 14 more than 2,786 (0.5 %), and 50 more than the forecast of 2,750 (1.8 %, in whole percent 2).
+    demand = small.demand()
+    before = demand.monthly[demand.monthly["period"] == "2025-03"].assign(period="2025-02", volume=2786.0)
+    said = tables.demand_sentence(dataclasses.replace(demand, monthly=pd.concat([demand.monthly, before])))
+    assert "parcels: 2,800 in Feb 2026, 0.5 % above Feb 2025 and 2 % above its forecast; about" in said
+
+
+def test_a_forecast_worse_than_its_yardstick_is_said_first() -> None:
+    demand = small.demand()
+    assert "yardstick" not in tables.demand_sentence(demand)  # calls: 15.1 against 14.8 %, both 15
+    worse = demand.accuracy.assign(wape=demand.accuracy["wape"].replace(0.148, 0.12))
+    said = tables.demand_sentence(dataclasses.replace(demand, accuracy=worse)).splitlines()
+    assert said[1] == (
+        "The forecast did worse than the yardstick in the backtest: calls by 30 min (off by 15 %, yardstick 12 %)."
+    )
+
+
+def test_scores_are_headed_and_models_named_for_a_reader() -> None:
+    demand = small.demand()
+    named = demand.accuracy.assign(model=demand.accuracy["model"].replace("prophet", "prophet days x profile"))
+    table = tables.accuracy_table(dataclasses.replace(demand, accuracy=named))
+    assert list(table.columns)[:3] == ["Service", "Forecast by", "Model"]
+    assert list(table.columns)[-1] == "Test periods"
+    assert set(table["Model"]) == {"Prophet by day, spread over the day", "Seasonal naive"}
+
+
+def test_the_site_stands_in_a_table_only_where_there_are_several() -> None:
+    demand = small.demand()
+    both = pd.concat([demand.monthly, demand.monthly.assign(site="South")])
+    assert "Site" not in tables.demand_table(demand)
+    assert list(tables.demand_table(dataclasses.replace(demand, monthly=both))["Site"].unique()) == ["North", "South"]
 
 
 def test_demand_table_has_the_month_its_forecast_and_the_months_to_come() -> None:
     table = tables.demand_table(small.demand(), months=2)
     heads = ["AC Feb 2025", "FC Feb 2026", "AC Feb 2026", "FC Mar 2026", "FC Apr 2026"]
-    assert list(table.columns) == ["Site", "Service", "Unit", *heads]
+    assert list(table.columns) == ["Service", "Unit", *heads]
     cells = [cell(table, head, Service="parcels") for head in heads]
     assert cells == [NOT_AVAILABLE, "2,750", "2,800", "3,410", "3,300"]
 
@@ -231,7 +292,7 @@ def test_gap_counts_the_intervals_that_are_short_and_names_the_worst() -> None:
     said = tables.gap_sentence(small.staffing())
     assert said == "calls: 1 of 5 rostered intervals are short, the worst by 2 on Mon 02 Mar 2026 09:00."
     table = tables.gap_table(small.staffing())
-    assert list(table.iloc[0]) == ["North", "calls", "Mon 02 Mar 2026 09:00", "3", "4", "2", "2"]
+    assert list(table.iloc[0]) == ["calls", "Mon 02 Mar 2026 09:00", "3", "4", "2", "2"]
 
 
 def test_without_a_roster_the_gap_is_off_and_not_zero() -> None:
@@ -245,7 +306,7 @@ def test_hours_of_the_months_equal_those_of_the_intervals() -> None:
     staffing = small.staffing()
     calls = dataclasses.replace(staffing, monthly=staffing.monthly.iloc[:1])
     proof = tables.staffing_adds_up(calls, Calendar())
-    assert list(proof.iloc[0]) == ["North", "calls", "1", "8.0", "8.0", "160.00", "160.00", "yes"]
+    assert list(proof.iloc[0]) == ["calls", "1", "8.0", "8.0", "160.00", "160.00", "yes"]
     assert "no" in set(tables.staffing_adds_up(staffing, Calendar())["Agrees"])  # April has no interval
 
 
@@ -263,7 +324,7 @@ def test_faults_are_counted_by_severity_and_listed_whole(tmp_path: Path) -> None
     faults = pd.DataFrame([{**fault, "rule": "orphan", "value": "9999", "remedy": "Add it to accounts."}])
     read = inputs(tmp_path, faults=faults)
     said = tables.faults_sentence(read)
-    assert said == "Faults in ledger: 1 quarantined; the figures are without the rows in quarantine."
+    assert said == "Faults in ledger: 1 row quarantined; the figures are without the rows in quarantine."
     assert list(tables.faults_table(read).iloc[0])[:5] == ["quarantined", "ledger", "ledger.csv", "7", "account"]
 
 

@@ -11,9 +11,10 @@ import hashlib
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from difflib import get_close_matches
+from types import MappingProxyType
 
 ALL = "(all)"
 UNASSIGNED = "(unassigned)"
@@ -149,3 +150,74 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     lower = {w.lower(): w for w in words}
     found = get_close_matches(word.lower(), list(lower), n=1, cutoff=0.0) if lower else []
     return lower[found[0]] if found else None
+
+
+# Words that tables, charts and the board pack share
+
+MEASURES: Mapping[str, str] = MappingProxyType({"revenue": "Revenue", "cost": "Cost", "result": "Result"})
+HORIZONS: Mapping[str, str] = MappingProxyType(
+    {"month": "month", "qtd": "quarter to date", "ytd": "year to date", "roy": "rest of year", "fy": "full year"}
+)
+REFERENCES: Mapping[str, str] = MappingProxyType({"PL": "plan", "PY": "prior year"})
+DIMENSIONS: Mapping[str, str] = MappingProxyType(
+    {"pl_line": "P&L line", "department": "Department", "cost_centre": "Cost centre", "account": "Account"}
+)
+METHODS: Mapping[str, str] = MappingProxyType(
+    {"run_rate": "run rate", "last_year_rest": "last year's rest", "mean": "mean of the methods"}
+)
+_GRAINS = {"MS": "by month", "D": "by day", "h": "by hour"}
+
+
+def verdict(effect: float) -> str:
+    """Return the word for an effect on the result."""
+    return "favourable" if effect > 0 else "adverse" if effect < 0 else "neutral"
+
+
+def entity_name(entity: str) -> str:
+    """Write an entity as a reader calls it: the whole is "all sites"."""
+    return "all sites" if entity == ALL else entity
+
+
+def item_name(dimension: str, item: object, name: object) -> str:
+    """Write an item of a dimension: code and name of accounts and cost centres, the name alone of others."""
+    if is_missing(name) or not name or name == item:
+        return str(item)
+    return f"{item} {name}" if dimension in ("account", "cost_centre") else str(name)
+
+
+def grain(freq: str) -> str:
+    """Write a frequency: "by month", "by week", "by day", "by 30 min"."""
+    return _GRAINS.get(freq, "by week" if freq.startswith("W") else f"by {freq.replace('min', ' min')}")
+
+
+def unit_name(currency: str, unit: str = "") -> str:
+    """Write the unit of an exhibit of money: "EUR", "kEUR" (thousand EUR) or "mEUR" (million EUR)."""
+    return f"{unit}{currency}"
+
+
+def exact_money(cents: int, currency: str, minor_digits: int = 2, unit: str = "") -> str:
+    """Write an exact amount with its unit: "10.0 kEUR" where one decimal of `unit` holds it, else in full."""
+    held = not unit or cents % 10 ** (minor_digits + _UNIT_POWERS[unit] - 1) == 0
+    unit = unit if held else ""
+    return f"{money(cents, minor_digits, unit)} {unit_name(currency, unit)}"
+
+
+def about(value: float | None) -> str:
+    """Write what is only known roughly, wherever it is said: "about 35,000", two figures of 35,117."""
+    text = significant(value, 2)
+    return text if text == NOT_AVAILABLE else f"about {text}"
+
+
+def about_money(cents: float | None, minor_digits: int = 2, unit: str = "") -> str:
+    """Write money that is only known roughly in one exhibit's unit, which is named after it: "about 1,200"."""
+    return about(None if is_missing(cents) else float(cents or 0) / 10.0 ** (minor_digits + _UNIT_POWERS[unit]))
+
+
+def listed(words: Sequence[str]) -> str:
+    """Write "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a count with its noun: "1 row", "1,200 rows"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,7 +1,7 @@
 """Rendering: an executed notebook as a page to read, without code, without the machine's talk.
 
 The page is one file that opens offline: charts are inside it, nothing is loaded from a network,
-no script runs. It reads on a phone: long unbroken names wrap and wide tables scroll.
+no script runs. It reads on a phone: long names wrap between words, wide tables and charts scroll.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from opsanalytics.formats import month_name
+from opsanalytics.formats import entity_name, month_name
 
 _DROPPED_TAGS = {"injected-parameters", "parameters"}
 _SHOWN = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/latex", "text/plain")
 _HEADING = re.compile(r"^#{1,6}\s+(.+)$", re.MULTILINE)
 _LINK_BESIDE = re.compile(r"(?<!!)\[([^\]]*)\]\((?![a-z]+:|#)[^)]*\)")
+_PAGE_PATH = re.compile(r"[\w./-]+\.md")
 _TITLE = re.compile(r"^#\s+(.+)$", re.MULTILINE)
 
 _STYLE = """
@@ -31,7 +32,8 @@ main { max-width: 62rem; margin: 0 auto; padding: 1rem; }
 header { border-bottom: 2px solid #1b1f24; margin-bottom: 1rem; }
 header p { margin: .2rem 0 .8rem; color: #4a5159; }
 body, pre { overflow-wrap: anywhere; }
-td { overflow-wrap: break-word; max-width: 34rem; }
+td, th { overflow-wrap: break-word; }
+td { max-width: 34rem; }
 th { white-space: nowrap; }
 h1, h2, h3 { line-height: 1.25; }
 h1 { font-size: 1.6rem; margin: .5rem 0; }
@@ -41,6 +43,7 @@ p code, li code, .jp-MarkdownCell pre { font-family: ui-monospace, Consolas, mon
 img, svg { max-width: 100%; height: auto; }
 a { color: #0b57a4; }
 .wide { overflow-x: auto; }
+@media screen and (max-width: 44rem) { .drawn img { min-width: 40rem; } }
 table { border: 0; border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 table p { margin: 0; }
 td, th { padding: .3rem .6rem; border: 0; border-bottom: 1px solid #d5d9de; min-width: 4rem; }
@@ -78,14 +81,16 @@ _TEMPLATE = (
 </div>
 {%- endblock data_html -%}
 {%- block data_png scoped -%}
-<p><img src="data:image/png;base64,{{ output.data['image/png'] | e }}" alt="{{ output.metadata.alt | e }}"></p>
+<div class="wide drawn"><img src="data:image/png;base64,{{ output.data['image/png'] | e }}"
+alt="{{ output.metadata.alt | e }}"></div>
 {%- endblock data_png -%}
 {%- block data_jpg scoped -%}
-<p><img src="data:image/jpeg;base64,{{ output.data['image/jpeg'] | e }}" alt="{{ output.metadata.alt | e }}"></p>
+<div class="wide drawn"><img src="data:image/jpeg;base64,{{ output.data['image/jpeg'] | e }}"
+alt="{{ output.metadata.alt | e }}"></div>
 {%- endblock data_jpg -%}
 {%- block data_svg scoped -%}
-<p><img src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 | e }}"
-alt="{{ output.metadata.alt | e }}"></p>
+<div class="wide drawn"><img src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 | e }}"
+alt="{{ output.metadata.alt | e }}"></div>
 {%- endblock data_svg -%}
 """
 )
@@ -97,7 +102,7 @@ def write_page(notebook: NotebookNode, path: Path, *, period: str, entity: str) 
     The notebook is not changed.
     """
     title, shown = _shown(notebook)
-    subtitle = f"{month_name(period)} · {entity}"
+    subtitle = f"{month_name(period)} · {entity_name(entity)}"
     resources = {"title": f"{title} · {subtitle}", "heading": title, "subtitle": subtitle}
     body, _ = _exporter().from_notebook_node(shown, resources=resources)
     aside = path.with_name(f".{path.name}.part")
@@ -126,7 +131,7 @@ def _shown(notebook: NotebookNode) -> tuple[str, NotebookNode]:
     title, heading, cells = "", "", []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            source = _LINK_BESIDE.sub(r"\1", cell.source)  # a page of the checkout does not lie beside the report
+            source = _LINK_BESIDE.sub(_unlinked, cell.source)
             if not title and (match := _TITLE.search(source)):
                 title, source = _plain(match[1]), source.replace(match[0], "", 1).strip()
             headings = _HEADING.findall(source)
@@ -140,6 +145,11 @@ def _shown(notebook: NotebookNode) -> tuple[str, NotebookNode]:
     return title or "Report", _node(nbformat=4, nbformat_minor=4, metadata=_node(), cells=cells)
 
 
+def _unlinked(link: re.Match[str]) -> str:
+    """Name a page of the checkout in place of a link to it: it does not lie beside the report."""
+    return f"{link[1]} of the project" if _PAGE_PATH.fullmatch(link[1]) else link[1]
+
+
 def _cell(kind: str, **content: Any) -> NotebookNode:
     return _node(cell_type=kind, metadata=_node(), **content)
 
@@ -151,7 +161,12 @@ def _node(**content: Any) -> NotebookNode:
 def _is_shown(output: NotebookNode) -> bool:
     if output.output_type == "stream":
         return bool(output.name == "stdout" and output.text.strip())
-    return output.output_type in ("display_data", "execute_result") and any(kind in output.data for kind in _SHOWN)
+    return output.output_type in ("display_data", "execute_result") and _has_content(output)
+
+
+def _has_content(output: NotebookNode) -> bool:
+    """Is there anything to see? An empty table may show itself as nothing at all."""
+    return any(str(output.data.get(kind, "")).strip() for kind in _SHOWN)
 
 
 def _described(output: NotebookNode, heading: str) -> NotebookNode:

@@ -71,7 +71,8 @@ def _checks(facts: Facts, inputs: Inputs) -> tuple[str, ...]:
         f"Rows in quarantine: {len(inputs.quarantine):,}.",
     ]
     if facts.has("material"):
-        rule = finance.materiality_rule(inputs.settings)
+        money = finance.totals_money(facts, finance.main_entity(facts), inputs.settings)
+        rule = finance.materiality_rule(inputs.settings, money.unit)
         said.append(f"Material variances against plan, year to date, over all entities: {len(material):,}. {rule}")
     return tuple(said)
 

@@ -19,6 +19,7 @@ MEASURES = (
     "amount",
     "variance",
     "effect",
+    "variance_share",
     "material",
     "demand",
     "complete",
@@ -29,7 +30,7 @@ MEASURES = (
 _KEY = ("entity", "period", "horizon", "measure", "dimension", "item", "dimension2", "item2", "scenario", "reference")
 _MEDIAN = 0.5
 STATISTICAL = "statistical"
-_COMPARISONS = ("variance", "effect", "material")
+_COMPARISONS = ("variance", "effect", "variance_share", "material")
 
 
 def missing(value: Any) -> bool:

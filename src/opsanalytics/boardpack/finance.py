@@ -11,27 +11,31 @@ from typing import TYPE_CHECKING
 
 from opsanalytics.boardpack import drawing
 from opsanalytics.boardpack.facts import STATISTICAL, Facts, Key, missing
-from opsanalytics.boardpack.pack import ADVERSE, FAVOURABLE, Cell, Exhibit, Group, MonthChart, Row, Section, Tile
-from opsanalytics.boardpack.status import comment_on, material_keys, variance_of
+from opsanalytics.boardpack.pack import Cell, Exhibit, Group, MonthChart, Row, Section, Tile
+from opsanalytics.boardpack.status import COMMENTS_TITLE, comment_on, material_keys, material_money, variance_of
 from opsanalytics.boardpack.words import (
     BLANK,
     Money,
+    Stand,
     compared,
     effect_of,
+    effect_word,
     isolated,
     money_difference,
     relative,
     share_cell,
     text_cell,
 )
-from opsanalytics.formats import ALL, money_unit, month_name
+from opsanalytics.formats import ALL, HORIZONS, REFERENCES, exact_money, money_unit, month_name
+from opsanalytics.formats import MEASURES as MEASURE_NAMES
 from opsanalytics.settings import Settings
 
 if TYPE_CHECKING:
     from opsanalytics.sources import Inputs
 
-MEASURES = ("revenue", "cost", "result")
-HORIZON_NAMES = {"month": "Month", "ytd": "Year to date", "fy": "Full year"}
+MEASURES = tuple(MEASURE_NAMES)
+_CODES = {name: code for code, name in REFERENCES.items()}
+SHOWN_HORIZONS = ("month", "ytd", "fy")
 
 
 def money_of(settings: Settings, cents: Iterable[int | None]) -> Money:
@@ -44,60 +48,78 @@ def main_entity(facts: Facts) -> str:
     return ALL if facts.has("result", entity=ALL) or len(facts.sites) != 1 else facts.sites[0]
 
 
+def totals_money(facts: Facts, entity: str, settings: Settings) -> Money:
+    """Choose the unit that headlines, tiles and the table of the totals share."""
+    horizons = [*((s, h) for s in ("PY", "PL", "AC") for h in SHOWN_HORIZONS), ("FC", "fy")]
+    return money_of(settings, [facts.total(entity, m, s, h) for m in MEASURES for s, h in horizons])
+
+
+def stand_of(facts: Facts, entity: str, measure: str, horizon: str, reference: str) -> Stand:
+    """Return how revenue, cost or result stands to plan or prior year.
+
+    As the figures have it; where they do not (the outlook of the full year), from the two amounts.
+    """
+    key = Key(entity, facts.period, horizon, "variance", dimension2="measure", item2=measure, reference=reference)
+    gap = facts.cents(key)
+    if gap is not None:
+        effect = effect_word(facts.cents(key._replace(measure="effect")))
+        return Stand(gap, facts.value(key._replace(measure="variance_share")), effect)
+    now, then = (facts.total(entity, measure, s, horizon) for s in ("FC" if horizon == "fy" else "AC", reference))
+    gap = money_difference(now, then)
+    return Stand(gap, relative(now, then), effect_of(measure, gap))
+
+
 def tiles(facts: Facts, settings: Settings) -> tuple[Tile, ...]:
     """Return the headline amounts: revenue, cost and result to date, and the outlook of the full year."""
     entity = main_entity(facts)
     chosen = [(m.capitalize(), "year to date", m, "AC", "ytd") for m in MEASURES]
     chosen.append(("Result", "full-year outlook", "result", "FC", "fy"))
-    money = money_of(settings, [facts.total(entity, m, s, h) for _, _, m, s, h in chosen])
+    money = totals_money(facts, entity, settings)
     found = []
     for name, aside, measure, scenario, horizon in chosen:
-        actual, plan = (facts.total(entity, measure, s, horizon) for s in (scenario, "PL"))
+        actual = facts.total(entity, measure, scenario, horizon)
         if actual is None:
             continue
-        gap, ratio = money_difference(actual, plan), relative(actual, plan)
-        effect = effect_of(measure, gap)
+        stand = stand_of(facts, entity, measure, horizon, "PL")
         comparison = "no plan to compare with"
-        if gap is not None:
-            aside_share = "" if ratio is None else f"({share_cell(ratio).text})"
-            comparison = " ".join(
-                part for part in (f"ΔPL {money.write(gap, signed=True)}", aside_share, effect) if part
-            )
-        found.append(Tile(f"{name}, {aside}", money.write(actual), money.short, comparison, effect))
+        if stand.gap is not None:
+            aside_share = "" if stand.share is None else f"({share_cell(stand.share).text})"
+            parts = (f"ΔPL {money.write(stand.gap, signed=True)}", aside_share, stand.effect)
+            comparison = " ".join(part for part in parts if part)
+        found.append(Tile(f"{name}, {aside}", money.write(actual), money.short, comparison, stand.effect))
     return tuple(found)
 
 
 def headlines(facts: Facts, settings: Settings) -> list[str]:
     """Say in sentences how the year stands, where it will end, and which lines make the difference."""
     entity = main_entity(facts)
-    result, plan, prior = (facts.total(entity, "result", s, "ytd") for s in ("AC", "PL", "PY"))
+    money = totals_money(facts, entity, settings)
     said = []
-    if result is not None:
-        money = money_of(settings, [result, plan, prior])
-        to = [t for t in (compared(result, plan, money, "plan"), compared(result, prior, money, "prior year")) if t]
-        said.append(f"The result of the year to {month_name(facts.period)} is {money.spoken(result)}{_listed(to)}.")
-        said += _two_sides(facts, entity, settings)
-    outlook, plan_fy = facts.total(entity, "result", "FC", "fy"), facts.total(entity, "result", "PL", "fy")
-    if outlook is not None:
-        money = money_of(settings, [outlook, plan_fy])
-        to = [t for t in (compared(outlook, plan_fy, money, "plan"),) if t]
-        said.append(f"The full-year outlook is a result of {money.spoken(outlook)}{_listed(to)}.")
-    return said + _drivers(facts, entity, settings)
+    for horizon, scenario, references in (("ytd", "AC", ("plan", "prior year")), ("fy", "FC", ("plan",))):
+        result = facts.total(entity, "result", scenario, horizon)
+        if result is None:
+            continue
+        stands = [(stand_of(facts, entity, "result", horizon, _CODES[name]), name) for name in references]
+        to = _listed([text for stand, name in stands if (text := compared(stand, money, name))])
+        if horizon == "ytd":
+            said.append(f"The result of the year to {month_name(facts.period)} is {money.spoken(result)}{to}.")
+            said += _two_sides(facts, entity, money)
+        else:
+            said.append(f"The full-year outlook is a result of {money.spoken(result)}{to}.")
+    return said + _drivers(facts, entity, money)
 
 
 def _listed(parts: list[str]) -> str:
     return ", " + ", ".join(parts) if parts else ""
 
 
-def _two_sides(facts: Facts, entity: str, settings: Settings) -> list[str]:
+def _two_sides(facts: Facts, entity: str, money: Money) -> list[str]:
     parts = []
     for measure in ("revenue", "cost"):
-        actual, plan = (facts.total(entity, measure, s, "ytd") for s in ("AC", "PL"))
-        money = money_of(settings, [actual, plan])
-        text = compared(actual, plan, money, "plan")
-        effect = effect_of(measure, money_difference(actual, plan))
+        stand = stand_of(facts, entity, measure, "ytd", "PL")
+        text = compared(stand, money, "plan")
         if text:
-            parts.append(f"{measure} is {text}{f', {effect}' if effect else ''}")
+            parts.append(f"{measure} is {text}{f', {stand.effect}' if stand.effect else ''}")
     return [_sentence("; ".join(parts))] if parts else []
 
 
@@ -112,12 +134,11 @@ def _line_effects(facts: Facts, entity: str) -> list[tuple[Key, int]]:
     return sorted(((k, c) for k, c in found if c is not None), key=lambda pair: (-abs(pair[1]), pair[0].item))
 
 
-def _drivers(facts: Facts, entity: str, settings: Settings) -> list[str]:
+def _drivers(facts: Facts, entity: str, money: Money) -> list[str]:
     effects = _line_effects(facts, entity)
     worst = min(effects, key=lambda pair: pair[1], default=None)
     best = max(effects, key=lambda pair: pair[1], default=None)
     said = []
-    money = money_of(settings, [c for _, c in effects])
     if worst is not None and worst[1] < 0:
         said.append(f"most adverse is {isolated(worst[0].item)} ({money.spoken(-worst[1])})")
     if best is not None and best[1] > 0:
@@ -138,8 +159,9 @@ def plan_section(facts: Facts, settings: Settings) -> Section:
 
 
 def _plan_table(facts: Facts, entity: str, settings: Settings) -> Exhibit:
-    money = money_of(settings, [facts.total(entity, m, s, "fy") for m in MEASURES for s in ("PY", "PL", "FC")])
-    names = HORIZON_NAMES | {"month": f"Month, {month_name(facts.period)}"}
+    money = totals_money(facts, entity, settings)
+    names = {horizon: HORIZONS[horizon].capitalize() for horizon in SHOWN_HORIZONS}
+    names["month"] += f", {month_name(facts.period)}"
     groups = tuple(Group(name, _plan_rows(facts, entity, horizon, money)) for horizon, name in names.items())
     return Exhibit(
         "Revenue, cost and result",
@@ -154,14 +176,12 @@ def _plan_rows(facts: Facts, entity: str, horizon: str, money: Money) -> tuple[R
     rows = []
     for measure in MEASURES:
         cents = {s: facts.total(entity, measure, s, horizon) for s in ("PY", "PL", "FC", "AC")}
-        now = cents["FC" if horizon == "fy" else "AC"]
         stands = {"PY", "PL", "FC" if horizon == "fy" else "AC"} | ({"FC"} if cents["FC"] is not None else set())
         cells = [money.cell(cents[s]) if s in stands else BLANK for s in ("PY", "PL", "FC", "AC")]
         for reference in ("PL", "PY"):
-            gap = money_difference(now, cents[reference])
-            effect = effect_of(measure, gap)
-            cells += [money.variance(gap, effect), share_cell(relative(now, cents[reference]))]
-        rows.append(Row(measure.capitalize(), tuple(cells), total=measure == "result"))
+            stand = stand_of(facts, entity, measure, horizon, reference)
+            cells += [money.variance(stand.gap, stand.effect), share_cell(stand.share)]
+        rows.append(Row(MEASURE_NAMES[measure], tuple(cells), total=measure == "result"))
     return tuple(rows)
 
 
@@ -183,8 +203,7 @@ def _plan_charts(facts: Facts, entity: str, settings: Settings) -> tuple[MonthCh
     charts = []
     for measure in MEASURES:
         actual = facts.total(entity, measure, "AC", "month")
-        plan = facts.total(entity, measure, "PL", "month")
-        stand = compared(actual, plan, money, "plan") or "not comparable with plan"
+        stand = compared(stand_of(facts, entity, measure, "month", "PL"), money, "plan") or "not comparable with plan"
         charts.append(
             drawing.month_chart(
                 months,
@@ -192,7 +211,7 @@ def _plan_charts(facts: Facts, entity: str, settings: Settings) -> tuple[MonthCh
                 title=measure.capitalize(),
                 alt=f"{measure.capitalize()} by month of the fiscal year. In {month_name(facts.period)} it is "
                 f"{money.spoken(actual)}, {stand}.",
-                note=f"{money.name}{', own scale' if measure in own else ''}",
+                note=f"{money.short}{', own scale' if measure in own else ''}",
                 limits=limits[measure],
                 marked=facts.period,
                 write=lambda value: money.write(int(value)),
@@ -209,26 +228,28 @@ def lines_section(facts: Facts, settings: Settings, inputs: Inputs) -> Section:
     material = material_keys(facts)
     if material:
         exhibits.append(_comment_table(facts, material, inputs))
-    drivers = _drivers(facts, entity, settings)
+    drivers = _drivers(facts, entity, totals_money(facts, entity, settings))
     message = drivers[0] if drivers else "No line differs from plan."
     return Section("lines", "What makes the difference?", message, tuple(exhibits))
 
 
 def _line_table(facts: Facts, entity: str, effects: list[tuple[Key, int]], settings: Settings) -> Exhibit:
     keys = [key for key, _ in effects]
-    money = money_of(settings, [variance_of(key, facts) for key in keys])
+    sides = [key._replace(measure="amount", scenario=s, reference="") for key in keys for s in ("PL", "AC")]
+    money = money_of(settings, [facts.cents(side) for side in sides])
     placed = drawing.bars([cents for _, cents in effects])
     material = set(material_keys(facts))
     rows = []
     for (key, effect_cents), bar in zip(effects, placed, strict=True):
-        effect = FAVOURABLE if effect_cents > 0 else ADVERSE if effect_cents < 0 else ""
-        plan, actual = (facts.cents(key._replace(measure="amount", scenario=s, reference="")) for s in ("PL", "AC"))
+        effect = effect_word(effect_cents)
+        amounts = (key._replace(measure="amount", scenario=s, reference="") for s in ("PL", "AC"))
+        plan, actual = (facts.cents(amount) or 0 for amount in amounts)  # a side that has no line of it stands at zero
         cells = (
             money.cell(plan),
             money.cell(actual),
             Cell("", effect=effect, bar=bar),
             money.variance(variance_of(key, facts), effect),
-            share_cell(relative(actual, plan)),
+            share_cell(facts.value(key._replace(measure="variance_share"))),
             text_cell("material" if key._replace(measure="material") in material else ""),
         )
         rows.append(Row(_line_name(key, keys), cells))
@@ -238,7 +259,7 @@ def _line_table(facts: Facts, entity: str, effects: list[tuple[Key, int]], setti
         columns=("PL", "AC", "Effect on result", "ΔPL", "ΔPL %", "Material"),
         groups=(Group("", tuple(rows)),),
         note=f"In {money.name}, sorted by size. Bars to the left are adverse, to the right favourable. "
-        f"{materiality_rule(settings)}",
+        f"{materiality_rule(settings, money.unit)}",
     )
 
 
@@ -247,15 +268,15 @@ def _line_name(key: Key, keys: list[Key]) -> str:
     return f"{key.item} ({key.item2})" if sum(k.item == key.item for k in keys) > 1 else key.item
 
 
-def materiality_rule(settings: Settings) -> str:
+def materiality_rule(settings: Settings, unit: str = "") -> str:
     """State from which size a variance is material."""
     rule = settings.materiality
-    money = money_of(settings, [rule.amount_cents])
-    return f"Material: {money.spoken(rule.amount_cents)} or more {rule.mode} {rule.share * 100:.3g} % of plan or more."
+    amount = exact_money(rule.amount_cents, settings.currency, settings.minor_digits, unit)
+    return f"Material: {amount} or more {rule.mode} {rule.share * 100:.3g} % of plan or more."
 
 
 def _comment_table(facts: Facts, material: list[Key], inputs: Inputs) -> Exhibit:
-    money = money_of(inputs.settings, [variance_of(key, facts) for key in material])
+    money = material_money(facts, inputs.settings)
     entities = {key.entity for key in material}
     groups = []
     for entity in [e for e in (ALL, *facts.sites) if e in entities]:
@@ -263,17 +284,17 @@ def _comment_table(facts: Facts, material: list[Key], inputs: Inputs) -> Exhibit
         for key in [k for k in material if k.entity == entity]:
             comment, state = comment_on(key, facts, inputs)
             cents = variance_of(key, facts)
-            effect = facts.cents(key._replace(measure="effect")) or 0
+            effect = effect_word(facts.cents(key._replace(measure="effect")))
             said = "" if comment is None else str(comment["text"])
             cells = (
-                money.variance(cents, FAVOURABLE if effect > 0 else ADVERSE if effect < 0 else ""),
+                money.variance(cents, effect),
                 text_cell(said if state == "commented" else f"{state.capitalize()}. {said}".strip()),
                 text_cell("" if comment is None else _by(comment)),
             )
             rows.append(Row(_line_name(key, [k for k in material if k.entity == entity]), cells))
         groups.append(Group(entity_name(entity, inputs), tuple(rows)))
     return Exhibit(
-        "Comments on the material variances",
+        COMMENTS_TITLE,
         head="P&L line",
         group_head="Site",
         columns=("ΔPL", "Comment", "By"),
@@ -310,14 +331,12 @@ def sites_section(facts: Facts, inputs: Inputs) -> Section | None:
     for entity in [*entities, ALL]:
         cells = []
         for measure in MEASURES:
-            actual, plan = (facts.total(entity, measure, s, "ytd") for s in ("AC", "PL"))
-            gap = money_difference(actual, plan)
-            if measure == "result" and entity != ALL and gap is not None:
-                gaps[entity] = gap
-            cells += [money.cell(actual), money.variance(gap, effect_of(measure, gap))]
-        outlook, plan = (facts.total(entity, "result", s, "fy") for s in ("FC", "PL"))
-        gap = money_difference(outlook, plan)
-        cells += [money.cell(outlook), money.variance(gap, effect_of("result", gap))]
+            stand = stand_of(facts, entity, measure, "ytd", "PL")
+            if measure == "result" and entity != ALL and stand.gap is not None:
+                gaps[entity] = stand.gap
+            cells += [money.cell(facts.total(entity, measure, "AC", "ytd")), money.variance(stand.gap, stand.effect)]
+        stand = stand_of(facts, entity, "result", "fy", "PL")
+        cells += [money.cell(facts.total(entity, "result", "FC", "fy")), money.variance(stand.gap, stand.effect)]
         rows.append(Row(entity_name(entity, inputs), tuple(cells), total=entity == ALL))
     exhibit = Exhibit(
         "Sites against plan",

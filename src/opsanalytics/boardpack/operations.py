@@ -14,7 +14,7 @@ from opsanalytics.boardpack.facts import Facts, missing
 from opsanalytics.boardpack.finance import entity_name, money_of
 from opsanalytics.boardpack.pack import Cell, Exhibit, Group, MonthChart, Row, Section, Tile
 from opsanalytics.boardpack.words import isolated, relative, share_cell, text_cell, volume_cell
-from opsanalytics.formats import ALL, month_name, number, share, shorten
+from opsanalytics.formats import ALL, about, month_name, number, share, shorten
 from opsanalytics.periods import month_range, prior_year, shift
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def demand_message(facts: Facts, inputs: Inputs) -> str:
         ratio = relative(ahead, facts.service(entities[0], "demand", service, "AC", prior_year(following)))
         compared = compared or ratio is not None
         if ahead is not None:
-            against = number(ahead) if ratio is None else f"{number(ahead)} ({share(ratio, signed=True)})"
+            rough = about(ahead)
+            against = rough if ratio is None else f"{rough} ({number(100 * ratio, signed=True)} %)"
             parts.append(f"{isolated(shorten(service_name(service, inputs), NAMED))} {against}")
     if not parts:
         return f"There is no forecast of {month_name(following)}."
@@ -78,10 +79,10 @@ def staff_message(facts: Facts) -> str:
     peak_month, peak = _peak(facts, entities[0])
     if need is None or peak is None:
         return ""
-    said = f"Demand takes {number(need, 1)} FTE in {month_name(following)}"
+    said = f"Demand takes {about(need)} FTE in {month_name(following)}"
     if peak_month == following:
         return f"{said}, the most in {AHEAD} months."
-    return f"{said}, and {number(peak, 1)} in {month_name(peak_month)}, the most in {AHEAD} months."
+    return f"{said}, and {about(peak)} in {month_name(peak_month)}, the most in {AHEAD} months."
 
 
 def _peak(facts: Facts, entity: str) -> tuple[str, float | None]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import jinja2
 
 TEMPLATE = "page.html.jinja"
-_UNIT = re.compile(r"(?<=\d) (?=(?:%|(?:[km] )?[A-Z]{3}\b))|(?<=\d [km]) (?=[A-Z]{3}\b)")
+_UNIT = re.compile(r"(?<=\d) (?=%|[km]?[A-Z]{3}\b)")
 
 
 def html(pack: BoardPack) -> str:

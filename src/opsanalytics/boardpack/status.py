@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from opsanalytics.boardpack.facts import STATISTICAL, Facts, Key, missing
 from opsanalytics.boardpack.pack import Reason
-from opsanalytics.boardpack.words import isolated
-from opsanalytics.formats import ALL, UNASSIGNED, money, month_name
+from opsanalytics.boardpack.words import Money, isolated, named
+from opsanalytics.formats import ALL, UNASSIGNED, counted, listed, money, money_unit, month_name
 from opsanalytics.periods import month_range, shift
 from opsanalytics.schemas import NEEDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from opsanalytics.settings import Settings
     from opsanalytics.sources import Inputs
 
 PACK_NOTEBOOK = "04_board_pack"
@@ -30,6 +31,8 @@ REPORT_NAMES = {
     "04_board_pack": "Board pack",
 }
 LISTED = 20
+NAMED = 3
+COMMENTS_TITLE = "Comments on the material variances"
 
 
 def draft_reasons(facts: Facts, inputs: Inputs, plan: Mapping[str, Any]) -> tuple[Reason, ...]:
@@ -37,13 +40,14 @@ def draft_reasons(facts: Facts, inputs: Inputs, plan: Mapping[str, Any]) -> tupl
 
     `plan` holds the run's "jobs", or nothing where there is no run (then no job can be missing).
     """
+    held = {table: inputs.periods_with(table) if inputs.has(table) else [] for table in ("ledger", "demand")}
     return (
-        *_control_reasons(facts.period, inputs),
+        *_control_reasons(facts.period, inputs, held),
         *_quarantine_reasons(inputs),
         *_error_reasons(inputs),
         *_job_reasons(plan),
         *_comment_reasons(facts, inputs),
-        *_month_reasons(facts, inputs),
+        *_month_reasons(facts, inputs, held),
     )
 
 
@@ -53,7 +57,7 @@ def closed_months(period: str, inputs: Inputs) -> list[str]:
     return [month for month in inputs.settings.calendar.months(period, "ytd") if month <= through]
 
 
-def _control_reasons(period: str, inputs: Inputs) -> list[Reason]:
+def _control_reasons(period: str, inputs: Inputs, held: Mapping[str, list[str]]) -> list[Reason]:
     control = inputs.control[inputs.control["period"] <= period]
     if control.empty:
         remedy = (
@@ -68,7 +72,8 @@ def _control_reasons(period: str, inputs: Inputs) -> list[Reason]:
         if not (_true(row["known"]) and _true(row["agrees"]))
     ]
     if inputs.has("ledger"):
-        absent = [month for month in closed_months(period, inputs) if month not in set(control["period"])]
+        _, months = _since_first(held["ledger"], closed_months(period, inputs))
+        absent = [month for month in months if month not in set(control["period"])]
         if absent:
             reasons.append(
                 Reason(
@@ -102,7 +107,7 @@ def _quarantine_reasons(inputs: Inputs) -> list[Reason]:
     return _listed(
         [
             Reason(
-                f"{_count(rows, 'row')} of {table} {'is' if rows == 1 else 'are'} in quarantine ({rule}).",
+                f"{counted(rows, 'row')} of {table} {'is' if rows == 1 else 'are'} in quarantine ({rule}).",
                 "Mend the rows that quarantine.csv lists, at their source, and run again.",
             )
             for table, rule, rows in _counted(inputs.quarantine)
@@ -118,7 +123,7 @@ def _error_reasons(inputs: Inputs) -> list[Reason]:
     errors = faults[(faults["severity"] == "error") & ~named]
     return [
         Reason(
-            f"{_count(rows, 'error')} in {table} ({rule}).",
+            f"{counted(rows, 'error')} in {table} ({rule}).",
             "Mend what `opsanalytics check` lists, and run again.",
         )
         for table, rule, rows in _counted(errors)
@@ -133,7 +138,7 @@ def jobs_of(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def job_name(job: Mapping[str, Any]) -> str:
     """Write a job as its report and entity."""
-    return f"{REPORT_NAMES.get(job['notebook'], job['notebook'])} of {isolated(job['entity'])}"
+    return f"{REPORT_NAMES.get(job['notebook'], job['notebook'])} of {named(job['entity'])}"
 
 
 def _job_reasons(plan: Mapping[str, Any]) -> list[Reason]:
@@ -161,7 +166,7 @@ def off_notes(facts: Facts, inputs: Inputs, plan: Mapping[str, Any]) -> tuple[Re
         absent = [table for table in tables if not inputs.has(table)]
         if absent:
             off_for_all.add(notebook)
-            want = _words(absent)
+            want = listed(absent)
             said = f"{REPORT_NAMES[notebook]} is off for want of {want}."
             notes.append(Reason(said, f"Add {want} to the data folder."))
     notes += [
@@ -238,46 +243,75 @@ def material_keys(facts: Facts) -> list[Key]:
     return sorted(keys, key=lambda k: (order[k.entity], -abs(variance_of(k, facts) or 0), k.item, k.item2))
 
 
+def material_money(facts: Facts, settings: Settings) -> Money:
+    """Choose the unit in which material variances stand, in the exhibit of comments and in the reasons."""
+    unit = money_unit([variance_of(key, facts) for key in material_keys(facts)], settings.minor_digits)
+    return Money(settings.currency, settings.minor_digits, unit)
+
+
 def _comment_reasons(facts: Facts, inputs: Inputs) -> list[Reason]:
     digits, currency = inputs.settings.minor_digits, inputs.settings.currency
+    shown = material_money(facts, inputs.settings)
     silent: dict[str, list[str]] = {}
     stale = []
     for key in material_keys(facts):
         comment, state = comment_on(key, facts, inputs)
-        amount = f"{money(variance_of(key, facts), digits, signed=True)} {currency}"
         if comment is None:
-            silent.setdefault(key.entity, []).append(f"{isolated(key.item)} ({amount})")
+            text = f"{isolated(key.item)} ({shown.spoken(variance_of(key, facts), signed=True)})"
+            silent.setdefault(key.entity, []).append(text)
         elif state == "stale":
             said = f"{money(comment['amount_cents'], digits, signed=True)} {currency}"
-            what = f"The comment on {isolated(key.item)} at {isolated(key.entity)}"
+            amount = f"{money(variance_of(key, facts), digits, signed=True)} {currency}"
+            what = f"The comment on {isolated(key.item)} at {named(key.entity)}"
             reason = f"{what} is stale: it speaks of {said}, and it is {amount} now."
             stale.append(Reason(reason, "Look at the comment again and write the amount that it is about now."))
-    uncommented = [
-        Reason(
-            f"{_count(len(items), 'material variance')} of {isolated(entity)} against plan, year to date, "
-            f"{'has' if len(items) == 1 else 'have'} no comment: {_words(items)}.",
-            "Write what is behind it into commentary (measure variance, dimension pl_line, the line as item).",
-        )
-        for entity, items in silent.items()
-    ]
+    uncommented = [_uncommented(entity, items) for entity, items in silent.items()]
     return [*uncommented, *_listed(stale, "comments")]
 
 
-def _month_reasons(facts: Facts, inputs: Inputs) -> list[Reason]:
+def _uncommented(entity: str, items: list[str]) -> Reason:
+    """Name an entity's largest variances without a comment; the exhibit of comments has them all."""
+    said = listed([*items[:NAMED], f"{len(items) - NAMED} more"]) if len(items) > NAMED else listed(items)
+    count = f"{counted(len(items), 'material variance')} of {named(entity)} against plan, year to date"
+    where = f', each as listed under "{COMMENTS_TITLE}"' if len(items) > NAMED else ""
+    return Reason(
+        f"{count}, {'has' if len(items) == 1 else 'have'} no comment: {said}.",
+        f"Write what is behind it into commentary (measure variance, dimension pl_line, the line as item){where}.",
+    )
+
+
+def _month_reasons(facts: Facts, inputs: Inputs, held: Mapping[str, list[str]]) -> list[Reason]:
     months = closed_months(facts.period, inputs)
     reasons = []
     if facts.period not in months:
         said = f"{month_name(facts.period)} is not closed: closed_through is {inputs.settings.closed_through}."
         reasons.append(Reason(said, "Close the month, then set closed_through in workbook.toml to it."))
-    for table in ("ledger", "demand"):
-        held = set(inputs.periods_with(table)) if inputs.has(table) else set(months)
-        reasons += _absent(f"The {table}", table, [month for month in months if month not in held])
+    for table in [table for table in held if inputs.has(table)]:
+        before, since = _since_first(held[table], months)
+        if before:
+            reasons.append(_begins(table, before, shift(before[-1], 1)))
+        reasons += _absent(f"The {table}", table, [month for month in since if month not in held[table]])
     for site in [site for site in facts.sites if site != UNASSIGNED]:
-        reasons += _absent(f"The ledger of {isolated(site)}", "ledger", _absent_at(site, months, facts, inputs))
-    reasons += _demand_reasons(
-        months, facts, known=set(inputs.periods_with("demand")) if inputs.has("demand") else set()
-    )
+        reasons += _absent(f"The ledger of {isolated(site)}", "ledger", _absent_at(site, months, facts, held["ledger"]))
+    reasons += _demand_reasons(months, facts, known=set(held["demand"]))
     return _listed(reasons, "months")
+
+
+def _since_first(held: list[str], months: list[str]) -> tuple[list[str], list[str]]:
+    """Split months into those before a table's first on record, and the others; all are others where it has none."""
+    first = min(held, default="")
+    if not months or first > months[-1]:
+        return [], months
+    return [month for month in months if month < first], [month for month in months if month >= first]
+
+
+def _begins(table: str, before: list[str], first: str) -> Reason:
+    """Say that a table begins inside the fiscal year: nothing before it was lost, but the year is not whole."""
+    said = f"The {table} begins in {month_name(first)}: {_months(before)} of the fiscal year"
+    return Reason(
+        f"{said} {'is' if len(before) == 1 else 'are'} not in it.",
+        f"Add {'this month' if len(before) == 1 else 'these months'} to {table}, or use this pack as a draft.",
+    )
 
 
 def _absent(what: str, table: str, absent: list[str]) -> list[Reason]:
@@ -287,7 +321,7 @@ def _absent(what: str, table: str, absent: list[str]) -> list[Reason]:
     return [Reason(said, f"Add {'this month' if len(absent) == 1 else 'these months'} to {table}, and run again.")]
 
 
-def _absent_at(site: str, months: list[str], facts: Facts, inputs: Inputs) -> list[str]:
+def _absent_at(site: str, months: list[str], facts: Facts, ledger: list[str]) -> list[str]:
     """Return the months that others have, and that this site has a plan or earlier lines for, but no lines."""
     held = {key.period for key in facts.keys("result", entity=site, horizon="month", scenario="AC")}
     planned = {
@@ -296,7 +330,7 @@ def _absent_at(site: str, months: list[str], facts: Facts, inputs: Inputs) -> li
         for key in facts.keys(measure, entity=site, horizon="month", scenario="PL")
         if facts.cents(key)
     }
-    known = set(inputs.periods_with("ledger")) if held or planned else set()
+    known = set(ledger)
     due = planned | {month for month in months if held and month > min(held)}
     return [month for month in months if month in due & known and month not in held]
 
@@ -332,7 +366,9 @@ def _true(value: object) -> bool:
 
 def _because(reason: object) -> str:
     text = "" if reason is None else str(reason).strip()
-    return f": {text}" if text else "."
+    if not text:
+        return "."
+    return f": {text}" if text.endswith((".", "!", "?")) else f": {text}."
 
 
 def _months(months: Iterable[str]) -> str:
@@ -346,15 +382,7 @@ def _months(months: Iterable[str]) -> str:
     parts = []
     for run in runs:
         parts += [month_name(m) for m in run] if len(run) < 3 else [f"{month_name(run[0])} to {month_name(run[-1])}"]
-    return _words(parts)
-
-
-def _words(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return listed(parts)
 
 
 def _listed(reasons: list[Reason], kind: str) -> list[Reason]:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from opsanalytics.boardpack.pack import ADVERSE, FAVOURABLE, Cell
-from opsanalytics.formats import NOT_AVAILABLE, money, number, share
+from opsanalytics.boardpack.pack import Cell
+from opsanalytics.formats import ALL, NOT_AVAILABLE, entity_name, money, number, share, unit_name, verdict
 
-_UNIT_NAMES = {"": "", "k": "thousand ", "m": "million "}
+_UNIT_NAMES = {"k": "thousand", "m": "million"}
 BLANK = Cell("")
 _TURNING = frozenset({"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"})
 
 
 @dataclass(frozen=True)
 class Money:
-    """Money of one exhibit: its unit ("", "k" or "m") is stated once, in the note."""
+    """Money of one exhibit: its unit ("", "k" or "m") is stated once, in the note; sentences share one."""
 
     currency: str
     minor_digits: int
@@ -27,21 +28,21 @@ class Money:
 
     @property
     def name(self) -> str:
-        """The unit in words, for example "thousand EUR"."""
-        return f"{_UNIT_NAMES[self.unit]}{self.currency}"
+        """The unit and what it means, for example "kEUR (thousand EUR)"."""
+        return f"{self.short} ({_UNIT_NAMES[self.unit]} {self.currency})" if self.unit else self.currency
 
     @property
     def short(self) -> str:
         """The unit as it follows a number, for example "kEUR"."""
-        return f"{self.unit}{self.currency}"
+        return unit_name(self.currency, self.unit)
 
     def write(self, cents: int | None, *, signed: bool = False) -> str:
         """Write an amount in this unit, without the unit's name."""
         return money(cents, self.minor_digits, self.unit, signed=signed)
 
-    def spoken(self, cents: int | None) -> str:
+    def spoken(self, cents: int | None, *, signed: bool = False) -> str:
         """Write an amount with its unit, for a sentence: "1,234.5 kEUR"."""
-        return f"{self.write(cents)} {self.short}"
+        return f"{self.write(cents, signed=signed)} {self.short}"
 
     def cell(self, cents: int | None) -> Cell:
         """Set an amount."""
@@ -52,9 +53,12 @@ class Money:
         return Cell(self.write(cents, signed=True), effect=effect if cents else "")
 
 
-def difference(actual: float | None, reference: float | None) -> float | None:
-    """Return actual - reference, or None when one of them is missing."""
-    return None if actual is None or reference is None else actual - reference
+class Stand(NamedTuple):
+    """How an amount stands to its reference: the gap in cents, its share (None: n.a.), its effect in a word."""
+
+    gap: int | None
+    share: float | None
+    effect: str
 
 
 def money_difference(actual: int | None, reference: int | None) -> int | None:
@@ -69,12 +73,16 @@ def relative(actual: float | None, reference: float | None) -> float | None:
     return (actual - reference) / reference
 
 
+def effect_word(effect: float | None) -> str:
+    """Return "favourable" or "adverse" for an effect on the result; none or zero is neither."""
+    return verdict(effect) if effect else ""
+
+
 def effect_of(measure: str, variance: float | None) -> str:
     """Is a variance of revenue, cost or result favourable or adverse? None or zero is neither."""
     if not variance or measure not in ("revenue", "cost", "result"):
         return ""
-    good = variance < 0 if measure == "cost" else variance > 0
-    return FAVOURABLE if good else ADVERSE
+    return verdict(-variance if measure == "cost" else variance)
 
 
 def share_cell(value: float | None, effect: str = "") -> Cell:
@@ -87,16 +95,20 @@ def volume_cell(value: float | None, digits: int = 0) -> Cell:
     return Cell(number(value, digits))
 
 
-def compared(actual: int | None, reference: int | None, money_: Money, what: str) -> str:
+def compared(stand: Stand, money_: Money, what: str) -> str:
     """Say how an amount stands to a reference: "45.6 kEUR (3.8 %) below plan"; "" when one is missing."""
-    gap = money_difference(actual, reference)
+    gap = stand.gap
     if gap is None:
         return ""
     if gap == 0:
         return f"equal to {what}"
-    ratio = relative(actual, reference)
-    aside = "" if ratio is None else f" ({share(abs(ratio))})"
+    aside = "" if stand.share is None else f" ({share(abs(stand.share))})"
     return f"{money_.spoken(abs(gap))}{aside} {'above' if gap > 0 else 'below'} {what}"
+
+
+def named(entity: str) -> str:
+    """Write an entity in a sentence: "all sites", or the site's code."""
+    return entity_name(ALL) if entity == ALL else isolated(entity)
 
 
 def isolated(name: str) -> str:

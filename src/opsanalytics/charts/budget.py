@@ -10,15 +10,12 @@ import pandas as pd
 from opsanalytics import formats
 from opsanalytics.charts import canvas as paper
 from opsanalytics.charts.canvas import SCENARIOS, plain
+from opsanalytics.formats import HORIZONS, MEASURES, METHODS, REFERENCES, entity_name, item_name, unit_name, verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from opsanalytics.budget import BudgetVariance
-
-MEASURES = {"revenue": "Revenue", "cost": "Cost", "result": "Result"}
-HORIZONS = {"month": "month", "qtd": "quarter to date", "ytd": "year to date", "roy": "rest of year", "fy": "full year"}
-METHODS = {"run_rate": "run rate", "last_year_rest": "last year's rest", "mean": "mean of the methods"}
 
 
 class _Bar(NamedTuple):
@@ -40,7 +37,7 @@ def plan_actual_columns(variance: BudgetVariance) -> Axes:
     changes = _total_changes(variance)
     unit = formats.money_unit(cents.values(), variance.minor_digits)
     write = paper.money_writer(variance.minor_digits, unit)
-    caption = _caption(variance, "Revenue, cost and result: PY, PL, AC", paper.unit_name(variance.currency, unit))
+    caption = _caption(variance, "Revenue, cost and result: PY, PL, AC", unit_name(variance.currency, unit))
     ax = paper.canvas(_message(variance, "result", "ytd", unit), caption, height=4.2)
     places = {("month", m): float(k) for k, m in enumerate(MEASURES)}
     places |= {("ytd", m): k + 3.5 for k, m in enumerate(MEASURES)}
@@ -77,10 +74,11 @@ def variance_bars(
 
     What lies beyond `top` lines is one remainder of revenue and one of cost, so that the bars add up.
     """
-    bars = _ranked(variance, horizon, reference, by, top)
-    unit = formats.money_unit([b.change for b in bars], variance.minor_digits)
+    rows = _of_dimension(variance, horizon, reference, by)
+    bars = _ranked(rows, by, top)
+    unit = formats.money_unit([*rows["actual_cents"], *rows["reference_cents"]], variance.minor_digits)
     write = paper.money_writer(variance.minor_digits, unit)
-    unit = paper.unit_name(variance.currency, unit)
+    unit = unit_name(variance.currency, unit)
     subject = f"Δ{reference} by {_dimension(by)}, {HORIZONS[horizon]}"
     caption = _caption(variance, subject, unit)
     ax = paper.canvas(_ranked_message(bars, write, unit, reference), caption, height=0.6 + 0.34 * max(len(bars), 3))
@@ -108,7 +106,7 @@ def monthly_trend(variance: BudgetVariance, measure: str = "result") -> Axes:
     place = {m: k for k, m in enumerate(months)}
     unit = formats.money_unit(rows["cents"], variance.minor_digits)
     write = paper.money_writer(variance.minor_digits, unit)
-    caption = _caption(variance, f"{MEASURES[measure]} by month: AC, PL, PY", paper.unit_name(variance.currency, unit))
+    caption = _caption(variance, f"{MEASURES[measure]} by month: AC, PL, PY", unit_name(variance.currency, unit))
     ax = paper.canvas(_message(variance, measure, "ytd", unit), caption)
     for scenario, width in (("PL", 0.8), ("FC", 0.5), ("AC", 0.5)):
         part = rows[rows["scenario"] == scenario]
@@ -145,7 +143,7 @@ def outlook_bars(variance: BudgetVariance, measure: str = "result") -> Axes:
     unit = formats.money_unit([b[2] for b in bars], variance.minor_digits)
     write = paper.money_writer(variance.minor_digits, unit)
     subject = f"{MEASURES[measure]}, full year: PY, PL, FC with AC to date solid"
-    caption = _caption(variance, subject, paper.unit_name(variance.currency, unit))
+    caption = _caption(variance, subject, unit_name(variance.currency, unit))
     ax = paper.canvas(_message(variance, measure, "fy", unit), caption, height=0.4 + 0.4 * max(len(bars), 3))
     if not bars:
         return paper.empty(ax, "No plan, no prior year and no outlook.")
@@ -161,28 +159,24 @@ def outlook_bars(variance: BudgetVariance, measure: str = "result") -> Axes:
     return ax
 
 
-def _ranked(variance: BudgetVariance, horizon: str, reference: str, by: str, top: int) -> list[_Bar]:
-    rows = variance.variances
-    rows = rows[(rows["dimension"] == by) & (rows["horizon"] == horizon) & (rows["reference"] == reference)]
-    rows = rows[rows["item2"].isin(["revenue", "cost"])]
+def _of_dimension(variance: BudgetVariance, horizon: str, reference: str, by: str) -> pd.DataFrame:
+    rows = variance.variances[variance.variances["item2"].isin(["revenue", "cost"])]
+    return rows[(rows["dimension"] == by) & (rows["horizon"] == horizon) & (rows["reference"] == reference)]
+
+
+def _ranked(rows: pd.DataFrame, by: str, top: int) -> list[_Bar]:
     rows = rows.assign(size=rows["variance_cents"].abs())
     rows = rows.sort_values(["size", "item", "item2"], ascending=[False, True, True], kind="stable")
     several = rows.groupby("item", dropna=False)["item2"].nunique()
     bars = []
     for _, r in rows.head(top).iterrows():
         suffix = f", {r['item2']}" if several[r["item"]] > 1 else ""
-        name = plain(_item_name(by, r["item"], r["name"]) + suffix)
+        name = plain(item_name(by, r["item"], r["name"]) + suffix)
         bars.append(_Bar(name, int(r["variance_cents"]), int(r["effect_cents"]), float(r["share"])))
     for kind, rest in rows.iloc[top:].groupby("item2"):
         change, effect = int(rest["variance_cents"].sum()), int(rest["effect_cents"].sum())
         bars.append(_Bar(f"Others, {kind} ({len(rest)})", change, effect, float("nan")))
     return bars
-
-
-def _item_name(by: str, item: str, name: object) -> str:
-    if formats.is_missing(name) or not name or name == item:
-        return str(item)
-    return f"{item} {name}" if by in ("account", "cost_centre") else str(name)
 
 
 def _dimension(by: str) -> str:
@@ -206,7 +200,7 @@ def _outlook_changes(variance: BudgetVariance) -> dict[tuple[str, str, str], tup
 def _caption(variance: BudgetVariance, subject: str, unit: str) -> str:
     parts = [
         f"{subject}, in {unit}",
-        plain(variance.entity),
+        plain(entity_name(variance.entity)),
         formats.month_name(variance.period),
     ]
     if variance.missing:
@@ -216,17 +210,17 @@ def _caption(variance: BudgetVariance, subject: str, unit: str) -> str:
 
 
 def _message(variance: BudgetVariance, measure: str, horizon: str, unit: str) -> str:
-    name = paper.unit_name(variance.currency, unit)
+    name = unit_name(variance.currency, unit)
     write = paper.money_writer(variance.minor_digits, unit)
     rows = variance.amounts[variance.amounts["dimension"] == formats.TOTAL]
     rows = rows[(rows["measure"] == measure) & (rows["horizon"] == horizon)]
     rows = rows[rows["scenario"] == ("FC" if horizon == "fy" else "AC")]
     text = f"{MEASURES[measure]}, {HORIZONS[horizon]}: {write(rows['cents'].iloc[0] if len(rows) else None)} {name}"
     changes = _outlook_changes(variance) if horizon == "fy" else _total_changes(variance)
-    for reference, against in (("PL", "plan"), ("PY", "prior year")):
+    for reference, against in REFERENCES.items():
         if (measure, horizon, reference) in changes:
             change, effect = changes[measure, horizon, reference]
-            size = f"{write(abs(change))} {'above' if change > 0 else 'below'} {against} ({paper.verdict(effect)})"
+            size = f"{write(abs(change))} {'above' if change > 0 else 'below'} {against} ({verdict(effect)})"
             return f"{text}, {size if change else f'as {against}'}"
     return f"{text}, no plan to compare with"
 
@@ -236,4 +230,4 @@ def _ranked_message(bars: Sequence[_Bar], write: Callable[..., str], unit: str, 
     if not named:
         return f"Nothing is off {'plan' if reference == 'PL' else 'the prior year'}"
     first = named[0]
-    return f"Largest variance: {first.name} {write(first.change, signed=True)} {unit} ({paper.verdict(first.effect)})"
+    return f"Largest variance: {first.name} {write(first.change, signed=True)} {unit} ({verdict(first.effect)})"

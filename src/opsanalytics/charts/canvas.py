@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -145,10 +146,36 @@ def dates_below(ax: Axes) -> None:
 
     ax.xaxis_date()
     locator = AutoDateLocator(minticks=5, maxticks=11)  # type: ignore[no-untyped-call]
+    formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
+        locator,
+        zero_formats=["", "%Y", "%b", "%d %b", "%H:%M", "%H:%M"],
+        offset_formats=["", "%Y", "%b %Y", "%d %b %Y", "%d %b %Y", "%d %b %Y %H:%M"],
+    )
     ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_formatter(formatter)
     ax.xaxis.get_offset_text().set_fontsize(9)
     ax.margins(x=0.01)
+
+
+def days_below(ax: Axes) -> None:
+    """Name each day of a week or two by weekday and day, the month below the first and where a month begins.
+
+    The names stand at noon, in the middle of their days.
+    """
+    from matplotlib.dates import HourLocator, num2date
+    from matplotlib.ticker import FuncFormatter
+
+    low, high = math.floor(ax.dataLim.x0), math.ceil(ax.dataLim.x1)
+
+    def name(place: float, _: int | None) -> str:
+        day = num2date(place)  # type: ignore[no-untyped-call]
+        month = day.strftime("\n%b %Y") if math.floor(place) == low or day.day == 1 else ""
+        return f"{day:%a} {day.day}{month}"
+
+    ax.xaxis_date()
+    ax.xaxis.set_major_locator(HourLocator(byhour=12))  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_formatter(FuncFormatter(name))
+    ax.set_xlim(low, high)
 
 
 def numbers_left(ax: Axes, values: Iterable[float], *, whole: bool = False) -> None:
@@ -200,11 +227,13 @@ def names_at_left(ax: Axes, names: Sequence[str]) -> None:
 
 
 def months_below(ax: Axes, months: Sequence[str]) -> None:
-    """Name columns 0, 1, 2 ... by month, the year below the first and each January."""
-    names = [formats.month_name(m) for m in months]
-    labels = [n[:3] + (f"\n{n[4:]}" if k == 0 or n.startswith("Jan") else "") for k, n in enumerate(names)]
+    """Name columns 0, 1, 2 ... by month, or every second or third with each January, the year below these."""
     every = max(-(-len(months) // 24), 1)
-    ax.set_xticks(range(0, len(months), every), labels[::every])
+    january = next((k for k, month in enumerate(months) if month.endswith("-01")), 0)
+    places = list(range(january % every, len(months), every))
+    names = [formats.month_name(months[k]) for k in places]
+    labels = [n[:3] + (f"\n{n[4:]}" if k == 0 or n.startswith("Jan") else "") for k, n in enumerate(names)]
+    ax.set_xticks(places, labels)
     ax.set_xlim(-0.6, max(len(months), 1) - 0.4)
 
 
@@ -239,11 +268,6 @@ def effect_colour(effect: float) -> str:
     return FAVOURABLE if effect > 0 else ADVERSE if effect < 0 else NEUTRAL
 
 
-def verdict(effect: float) -> str:
-    """Return the word for an effect on the result."""
-    return "favourable" if effect > 0 else "adverse" if effect < 0 else "neutral"
-
-
 def money_writer(minor_digits: int, unit: str) -> Callable[..., str]:
     """Return a function that writes cents in one exhibit's unit: `write(cents, signed=True)`."""
 
@@ -251,8 +275,3 @@ def money_writer(minor_digits: int, unit: str) -> Callable[..., str]:
         return formats.money(cents, minor_digits, unit, signed=signed)
 
     return write
-
-
-def unit_name(currency: str, unit: str) -> str:
-    """Write the head of an exhibit's unit: "kEUR", "mEUR" or "EUR"."""
-    return f"{unit}{currency}"

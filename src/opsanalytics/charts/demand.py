@@ -9,6 +9,8 @@ import pandas as pd
 from opsanalytics import formats
 from opsanalytics.charts import canvas as paper
 from opsanalytics.charts.canvas import SCENARIOS, plain
+from opsanalytics.formats import entity_name, significant
+from opsanalytics.periods import month_range, shift
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
 _WEEK = pd.Timedelta(weeks=1)
 _TAILS = {"MS": (157 * _WEEK, 105 * _WEEK), "W": (104 * _WEEK, 52 * _WEEK), "D": (8 * _WEEK, 13 * _WEEK)}
-_GRAINS = {"MS": "by month", "W": "by week", "D": "by day", "h": "by hour"}
+_SPANS = {"MS": "month", "W": "week", "D": "day"}
+_BEFORE, _AHEAD = 18, 12
 _SHADES = ("#262626", "#7a7a7a", "#a8a8a8", "#cfcfcf")
 
 
@@ -30,11 +33,9 @@ def forecast_fan(forecast: DemandForecast, site: str, service: str, freq: str = 
     history, ahead = _series(forecast.history, site, service), _series(forecast.forecasts, site, service)
     freq = freq or _shared_frequency(history, ahead)
     history, ahead = _ends(history, ahead, freq)
-    grain = _grain(freq)
-    caption = _caption(
-        forecast, site, f"{_unit(forecast, site, service)} {grain}: AC and FC with 80 % and 95 % intervals"
-    )
-    ax = paper.canvas(f"{plain(service)}: {_monthly_message(forecast, site, service)}", caption)
+    unit = _unit(forecast, site, service)
+    caption = _caption(forecast, site, f"{unit} {formats.grain(freq)}: AC and FC with 80 % and 95 % intervals")
+    ax = paper.canvas(f"{plain(service)}: {_range_message(forecast.period, ahead, freq)}", caption)
     if history.empty and ahead.empty:
         return paper.empty(ax, "Neither history nor forecast.")
     if len(ahead):
@@ -78,11 +79,14 @@ def seasonal_shape(forecast: DemandForecast, site: str, service: str) -> Axes:
 
 
 def monthly_volumes(forecast: DemandForecast, site: str, service: str) -> Axes:
-    """What was and what will be the month's volume? AC solid, FC hatched; a month in progress is grey."""
+    """What was and what will be the month's volume? AC solid, FC hatched; a month in progress is grey.
+
+    The 18 months up to PERIOD and the 12 ahead, as far as there are any.
+    """
     rows = _series(forecast.monthly, site, service)
-    months = sorted(rows["period"].unique())
-    months = months[-30:]
-    rows = rows[rows["period"].isin(months) & rows["volume"].notna()]
+    first, last = shift(forecast.period, 1 - _BEFORE), shift(forecast.period, _AHEAD)
+    rows = rows[(rows["period"] >= first) & (rows["period"] <= last) & rows["volume"].notna()]
+    months = month_range(rows["period"].min(), rows["period"].max()) if len(rows) else []
     place = {m: k for k, m in enumerate(months)}
     unit = _unit(forecast, site, service)
     caption = _caption(forecast, site, f"{unit} by month: AC and FC")
@@ -148,11 +152,7 @@ def _scores(forecast: DemandForecast) -> pd.DataFrame:
 def _score_name(scores: pd.DataFrame, site: str, service: str, freq: str) -> str:
     several = scores[(scores["site"] == site) & (scores["service"] == service)]["freq"].nunique() > 1
     place = f", {site}" if scores["site"].nunique() > 1 else ""
-    return plain(f"{service}{place}{f', {_grain(freq)}' if several else ''}")
-
-
-def _grain(freq: str) -> str:
-    return _GRAINS.get(_kind(freq), f"by {freq.replace('min', ' min')}")
+    return plain(f"{service}{place}{f' {formats.grain(freq)}' if several else ''}")
 
 
 def _kind(freq: str) -> str:
@@ -228,7 +228,21 @@ def _monthly_message(forecast: DemandForecast, site: str, service: str) -> str:
     if ahead.empty:
         return "no forecast"
     first = ahead.sort_values("period").iloc[0]
-    return f"{formats.significant(float(first['volume']))} expected in {formats.month_name(first['period'])}"
+    return f"{formats.about(float(first['volume']))} expected in {formats.month_name(first['period'])}"
+
+
+def _range_message(period: str, ahead: pd.DataFrame, freq: str) -> str:
+    """Say within what a typical month, week, day or interval to come lies: the middle of the ends of the next month."""
+    if ahead.empty:
+        return "no forecast"
+    following = shift(period, 1)
+    rows = ahead[ahead["ds"].dt.strftime("%Y-%m") == following]
+    rows, when = (rows, f" of {formats.month_name(following)}") if len(rows) else (ahead, "")
+    low, high = (significant(float(rows[side].median()), 2) for side in ("lo80", "hi80"))
+    span = f"{low} to {high} in four of five cases"
+    if _kind(freq) == "MS":
+        return f"{formats.month_name(rows['ds'].min().strftime('%Y-%m'))} brings {span}"
+    return f"a typical {_SPANS.get(_kind(freq), 'interval')}{when} brings {span}"
 
 
 def _accuracy_message(scores: pd.DataFrame) -> str:
@@ -240,7 +254,7 @@ def _accuracy_message(scores: pd.DataFrame) -> str:
 
 
 def _caption(forecast: DemandForecast, site: str, subject: str) -> str:
-    parts = [subject, plain(site or forecast.entity), f"as of {formats.month_name(forecast.period)}"]
+    parts = [subject, plain(entity_name(site or forecast.entity)), f"as of {formats.month_name(forecast.period)}"]
     return "  ·  ".join(parts)
 
 

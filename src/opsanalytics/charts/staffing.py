@@ -19,6 +19,7 @@ TINTS = ("#4d4d4d", "#0072b2", "#7fc4ee", "#c9a227", "#8c6bb1", "#a6761d")
 _REST = "#c9c9c9"
 _MEDIAN = 0.5
 _DAY = pd.Timedelta(days=1)
+_NAMED_DAYS = 10
 
 
 def required_staff(staffing: StaffingForecast, site: str, service: str, *, days: int = 7) -> Axes:
@@ -47,7 +48,7 @@ def required_staff(staffing: StaffingForecast, site: str, service: str, *, days:
         missing = short["scheduled"] - short["rostered"]
         label = "short" if len(short) else "_short"
         _columns(ax, short, missing, step, bottom=short["rostered"], color=paper.ADVERSE, label=label, gid="short")
-    paper.dates_below(ax)
+    (paper.days_below if step < _DAY and days <= _NAMED_DAYS else paper.dates_below)(ax)
     staff = [float(v) for column in ("required", "scheduled", "rostered") for v in plan[column].dropna()]
     paper.numbers_left(ax, staff, whole=True)
     paper.zero_line(ax)
@@ -74,10 +75,11 @@ def monthly_cost(staffing: StaffingForecast, *, top: int = 5) -> Axes:
     totals = stack.sum(axis=1)
     unit = formats.money_unit(totals, staffing.minor_digits)
     write = paper.money_writer(staffing.minor_digits, unit)
-    name = paper.unit_name(staffing.currency, unit)
+    name = formats.unit_name(staffing.currency, unit)
     message = "No staff cost"
     if len(stack):
-        message = f"{write(totals.iloc[0])} {name} of staff cost in {_month(stack.index[0])}"
+        cost = formats.about_money(totals.iloc[0], staffing.minor_digits, unit)
+        message = f"{_opened(cost)} {name} of staff cost in {_month(stack.index[0])}"
     ax = paper.canvas(message, _caption(staffing, "", f"Staff cost by month: FC, median, in {name}"))
     if stack.empty:
         return paper.empty(ax, "No wage rate: staff cost is off.")
@@ -186,7 +188,11 @@ def _staff_message(service: str, plan: pd.DataFrame) -> str:
 def _stack_message(stack: pd.DataFrame, what: str) -> str:
     if stack.empty:
         return f"No {what}"
-    return f"{formats.number(float(stack.iloc[0].sum()), 1)} {what} in {_month(stack.index[0])}"
+    return f"{_opened(formats.about(float(stack.iloc[0].sum())))} {what} in {_month(stack.index[0])}"
+
+
+def _opened(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _month(period: object) -> str:
@@ -194,4 +200,6 @@ def _month(period: object) -> str:
 
 
 def _caption(staffing: StaffingForecast, site: str, subject: str) -> str:
-    return "  ·  ".join([subject, plain(site or staffing.entity), f"as of {formats.month_name(staffing.period)}"])
+    return "  ·  ".join(
+        [subject, plain(formats.entity_name(site or staffing.entity)), f"as of {formats.month_name(staffing.period)}"]
+    )

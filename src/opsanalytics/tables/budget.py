@@ -1,4 +1,7 @@
-"""Budget variance in words and tables."""
+"""Budget variance in words and tables.
+
+Every sentence on one result writes money in one unit, that of the totals; a table has its own in the head.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,31 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from opsanalytics import formats
-from opsanalytics.formats import ALL, NOT_AVAILABLE, TOTAL, money, money_unit, month_name, share
-from opsanalytics.tables.layout import listed, paragraph, text_frame, verdict
+from opsanalytics.formats import (
+    ALL,
+    DIMENSIONS,
+    HORIZONS,
+    MEASURES,
+    METHODS,
+    NOT_AVAILABLE,
+    REFERENCES,
+    TOTAL,
+    entity_name,
+    exact_money,
+    item_name,
+    listed,
+    money,
+    money_unit,
+    month_name,
+    share,
+    unit_name,
+    verdict,
+)
+from opsanalytics.tables.layout import paragraph, text_frame
 
 if TYPE_CHECKING:
     from opsanalytics.budget import BudgetVariance
 
-MEASURES = {"revenue": "Revenue", "cost": "Cost", "result": "Result"}
-HORIZONS = {"month": "month", "qtd": "quarter to date", "ytd": "year to date", "roy": "rest of year", "fy": "full year"}
-REFERENCES = {"PL": "plan", "PY": "prior year"}
-DIMENSIONS = {"pl_line": "P&L line", "department": "Department", "cost_centre": "Cost centre", "account": "Account"}
-METHODS = {"run_rate": "run rate", "last_year_rest": "last year's rest", "mean": "mean of the methods"}
 _TYPES = {"revenue": 0, "cost": 1}
 
 
@@ -50,10 +67,10 @@ def off_plan_sentence(variance: BudgetVariance, dimension: str = "pl_line") -> s
     text = f"Materially off plan to date ({materiality_rule(variance)}): {count}"
     if lines.empty:
         return paragraph([f"{text}."])
-    speak = _speaker(variance, money_unit(lines["variance_cents"], variance.minor_digits))
+    speak = _speaker(variance)
     largest = lines.assign(size=lines["effect_cents"].abs()).sort_values(["size", "item"], ascending=[False, True])
     named = [
-        f"{formats.shorten(_name(dimension, r['item'], r['name']), 60)} "
+        f"{formats.shorten(item_name(dimension, r['item'], r['name']), 60)} "
         f"{speak(r['variance_cents'], signed=True)} ({verdict(r['effect_cents'])})"
         for _, r in largest.head(3).iterrows()
     ]
@@ -67,7 +84,7 @@ def outlook_sentence(variance: BudgetVariance) -> str:
     if results.empty:
         return "The outlook for the year is off: there are no actuals to date."
     row = results.iloc[0]
-    speak = _speaker(variance, money_unit(rows["cents"], variance.minor_digits))
+    speak = _speaker(variance)
     method = METHODS.get(str(row["method"]), str(row["method"]))
     text = f"Outlook for the full year ({method}): result {speak(row['cents'])}"
     if formats.is_missing(row["variance_cents"]):
@@ -78,10 +95,13 @@ def outlook_sentence(variance: BudgetVariance) -> str:
 
 
 def materiality_rule(variance: BudgetVariance) -> str:
-    """Write the rule by which a variance is material: "at least 10,000.00 EUR and 5.0 %"."""
+    """Write the rule by which a variance is material, in the answer's unit: "at least 10.0 kEUR and 5.0 %".
+
+    An amount that the unit's one decimal would change stands in full.
+    """
     rule = variance.materiality
-    amount = money(rule.amount_cents, variance.minor_digits)
-    return f"at least {amount} {variance.currency} {rule.mode} {share(rule.share)}"
+    amount = exact_money(rule.amount_cents, variance.currency, variance.minor_digits, _unit(variance))
+    return f"at least {amount} {rule.mode} {share(rule.share)}"
 
 
 def _incomplete(variance: BudgetVariance) -> Iterator[str]:
@@ -98,13 +118,17 @@ def _missing_month(variance: BudgetVariance, month: str) -> str:
 
 
 def _headline(variance: BudgetVariance, horizon: str) -> str:
-    when = f"{month_name(variance.period)}, {variance.entity}" if horizon == "ytd" else month_name(variance.period)
+    when = (
+        f"{month_name(variance.period)}, {entity_name(variance.entity)}"
+        if horizon == "ytd"
+        else month_name(variance.period)
+    )
     where = f"{when}, year to date" if horizon == "ytd" else f"{when} alone"
     cents = _total(variance, "result", horizon, "AC")
     if cents is None:
         return f"{where}: no actuals."
     row = _total_variance(variance, "result", horizon)
-    speak = _speaker(variance, _totals_unit(variance, horizon))
+    speak = _speaker(variance)
     text = f"{where}: result {speak(cents)}"
     if row is None:
         return f"{text}, with neither plan nor prior year to compare with."
@@ -118,7 +142,7 @@ def _headline(variance: BudgetVariance, horizon: str) -> str:
 
 def _made_of(variance: BudgetVariance, horizon: str) -> str:
     parts = []
-    speak = _speaker(variance, _totals_unit(variance, horizon))
+    speak = _speaker(variance)
     for measure in ("revenue", "cost"):
         cents, row = _total(variance, measure, horizon, "AC"), _total_variance(variance, measure, horizon)
         if cents is None or row is None:
@@ -134,8 +158,8 @@ def _made_of(variance: BudgetVariance, horizon: str) -> str:
 
 def result_table(variance: BudgetVariance) -> pd.DataFrame:
     """Revenue, cost and result over every horizon: PY, PL, FC, AC, and AC (else FC) against plan."""
-    unit = money_unit(variance.amounts.loc[variance.amounts["dimension"] == TOTAL, "cents"], variance.minor_digits)
-    name = f"{unit}{variance.currency}"
+    unit = _unit(variance)
+    name = unit_name(variance.currency, unit)
     scenarios = ["PY", "PL", "FC", "AC"]
     rows = []
     for horizon, title in HORIZONS.items():
@@ -161,7 +185,9 @@ def variance_table(
     rows = rows.assign(order=order).sort_values(["order", "item"], kind="stable")
     totals = _variances(variance, TOTAL, horizon, reference)
     unit = money_unit([*rows["actual_cents"], *rows["reference_cents"]], variance.minor_digits)
-    lines = [[_name(by, r["item"], r["name"]), str(r["item2"]), *_cells(variance, r, unit)] for _, r in rows.iterrows()]
+    lines = [
+        [item_name(by, r["item"], r["name"]), str(r["item2"]), *_cells(variance, r, unit)] for _, r in rows.iterrows()
+    ]
     for measure, label in MEASURES.items():
         for _, r in totals[totals["measure"] == measure].iterrows():
             lines.append([label, "total", *_cells(variance, r, unit)])
@@ -179,7 +205,7 @@ def off_plan_table(variance: BudgetVariance, horizon: str = "ytd", reference: st
     rows = rows.sort_values(["place", "size", "item"], kind="stable")
     lines = []
     for _, r in rows.iterrows():
-        name = _name(r["dimension"], r["item"], r["name"])
+        name = item_name(r["dimension"], r["item"], r["name"])
         lines.append([DIMENSIONS[r["dimension"]], name, str(r["item2"]), *_cells(variance, r, unit)])
     return text_frame(lines, ["Dimension", "Item", "Type", *_heads(variance, unit, reference)]).drop(columns="Material")
 
@@ -189,7 +215,7 @@ def outlook_table(variance: BudgetVariance) -> pd.DataFrame:
     rows = variance.outlook[variance.outlook["horizon"] == "fy"]
     unit = money_unit(rows["cents"], variance.minor_digits)
     write = _writer(variance, unit)
-    name = f"{unit}{variance.currency}"
+    name = unit_name(variance.currency, unit)
     lines = []
     for _, r in rows.iterrows():
         known = not formats.is_missing(r["variance_cents"])
@@ -280,11 +306,10 @@ def _total_variance(variance: BudgetVariance, measure: str, horizon: str) -> pd.
     return None
 
 
-def _totals_unit(variance: BudgetVariance, horizon: str) -> str:
-    rows = variance.amounts
-    return money_unit(
-        rows.loc[(rows["dimension"] == TOTAL) & (rows["horizon"] == horizon), "cents"], variance.minor_digits
-    )
+def _unit(variance: BudgetVariance) -> str:
+    """Choose the unit of every sentence, which is that of the totals' table."""
+    totals = variance.amounts.loc[variance.amounts["dimension"] == TOTAL, "cents"]
+    return money_unit(totals, variance.minor_digits)
 
 
 def _writer(variance: BudgetVariance, unit: str) -> Callable[..., str]:
@@ -296,17 +321,18 @@ def _writer(variance: BudgetVariance, unit: str) -> Callable[..., str]:
     return write
 
 
-def _speaker(variance: BudgetVariance, unit: str) -> Callable[..., str]:
+def _speaker(variance: BudgetVariance) -> Callable[..., str]:
     """Return a function that writes cents for a sentence, the unit with them: "239.6 kEUR"."""
+    unit = _unit(variance)
 
     def speak(cents: float | None, *, signed: bool = False) -> str:
-        return f"{money(cents, variance.minor_digits, unit, signed=signed)} {unit}{variance.currency}"
+        return f"{money(cents, variance.minor_digits, unit, signed=signed)} {unit_name(variance.currency, unit)}"
 
     return speak
 
 
 def _heads(variance: BudgetVariance, unit: str, reference: str) -> list[str]:
-    name = f"{unit}{variance.currency}"
+    name = unit_name(variance.currency, unit)
     return [f"AC {name}", f"{reference} {name}", f"Δ{reference} {name}", f"Δ{reference} %", "Effect", "Material"]
 
 
@@ -333,9 +359,3 @@ def _against_plan(variance: BudgetVariance, measure: str, horizon: str, unit: st
         return [NOT_AVAILABLE] * 2
     row = rows.iloc[0]
     return [write(row["variance_cents"], signed=True), verdict(int(row["effect_cents"]))]
-
-
-def _name(dimension: str, item: object, name: object) -> str:
-    if formats.is_missing(name) or not name or name == item:
-        return str(item)
-    return f"{item} {name}" if dimension in ("account", "cost_centre") else str(name)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from opsanalytics.formats import ALL, is_missing, money, month_name
-from opsanalytics.tables.layout import listed, paragraph, text_frame
+from opsanalytics.formats import ALL, counted, is_missing, listed, money, month_name
+from opsanalytics.tables.layout import paragraph, text_frame
 
 if TYPE_CHECKING:
     from opsanalytics.budget import BudgetVariance
@@ -63,11 +63,8 @@ def faults_sentence(inputs: Inputs) -> str:
     if inputs.faults.empty:
         return "Every row was accepted."
     counts = inputs.faults.groupby("severity").size()
-    said = [
-        f"{counts[kind]} {name}"
-        for kind, name in (("error", "errors"), ("quarantined", "quarantined"))
-        if kind in counts
-    ]
+    said = [counted(counts["error"], "error")] if "error" in counts else []
+    said += [f"{counted(counts['quarantined'], 'row')} quarantined"] if "quarantined" in counts else []
     tables = listed(sorted(inputs.faults["table"].unique()))
     return paragraph([f"Faults in {tables}: {listed(said)}; the figures are without the rows in quarantine."])
 
@@ -107,7 +104,7 @@ def control_sentence(inputs: Inputs, period: str, entity: str = ALL) -> str:
     if rows.empty:
         return f"No control total is given for {month_name(period)}."
     agreeing = int((rows["known"].astype(bool) & rows["agrees"].astype(bool)).sum())
-    return f"{agreeing} of {len(rows)} control totals of {month_name(period)} agree to the cent."
+    return f"{_agreeing(agreeing, len(rows), f'control total of {month_name(period)}')} to the cent."
 
 
 def proof_sentence(proof: pd.DataFrame) -> str:
@@ -116,7 +113,16 @@ def proof_sentence(proof: pd.DataFrame) -> str:
     if rows.empty:
         return "There is nothing to add up."
     wrong = int((rows["Agrees"] != "yes").sum())
-    return f"{len(rows) - wrong} of {len(rows)} checks agree." + (" See the rows that do not." if wrong else "")
+    more = "" if not wrong else " See the row that does not." if wrong == 1 else " See the rows that do not."
+    return f"{_agreeing(len(rows) - wrong, len(rows), 'check')}.{more}"
+
+
+def _agreeing(agreeing: int, count: int, noun: str) -> str:
+    """Write "3 of 3 checks agree", "the one check agrees"."""
+    if count == 1:
+        return f"The one {noun} {'agrees' if agreeing else 'does not agree'}"
+    head, _, tail = noun.partition(" of ")
+    return f"{agreeing} of {count} {head}s{f' of {tail}' if tail else ''} agree"
 
 
 def _control(inputs: Inputs, period: str, entity: str) -> pd.DataFrame:

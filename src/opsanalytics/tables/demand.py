@@ -1,4 +1,7 @@
-"""Demand in words and tables. A forecast is rounded to two figures in a sentence: it is not known better."""
+"""Demand in words and tables. A forecast is rounded to two figures in a sentence: it is not known better.
+
+What is compared with a forecast is given in whole percent, so that the same data says the same on another machine.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from opsanalytics.formats import NOT_AVAILABLE, is_missing, month_name, number, share, significant
+from opsanalytics.formats import (
+    NOT_AVAILABLE,
+    about,
+    entity_name,
+    grain,
+    is_missing,
+    listed,
+    month_name,
+    number,
+    share,
+)
 from opsanalytics.periods import Calendar, prior_year, shift
 from opsanalytics.tables.layout import paragraph, text_frame
 
@@ -17,27 +30,26 @@ _SAID = 6
 
 
 def demand_sentence(forecast: DemandForecast) -> str:
-    """What came in, and what is to come next month? One sentence a service."""
+    """What came in, against last year and its forecast, and what is to come next month? One sentence a service.
+
+    A forecast that the backtest found worse than its yardstick is said first of all.
+    """
     pairs = _pairs(forecast.monthly)
+    head = f"{month_name(forecast.period)}, {entity_name(forecast.entity)}"
     if not pairs:
-        return f"{month_name(forecast.period)}, {forecast.entity}: no whole month of demand to speak of."
+        return f"{head}: no whole month of demand to speak of."
     sentences = [_service_sentence(forecast, site, service) for site, service in pairs[:_SAID]]
     if len(pairs) > _SAID:
         sentences.append(f"{len(pairs) - _SAID} more stand in the table.")
-    return paragraph([f"{month_name(forecast.period)}, {forecast.entity}.", *sentences])
+    return paragraph([f"{head}.", _warning(forecast), *sentences])
 
 
 def accuracy_sentence(forecast: DemandForecast) -> str:
     """How far off was the forecast in the backtest, and did it beat the yardstick?"""
     sentences = []
-    for site, service in _pairs(forecast.accuracy):
-        for freq in sorted(_of(forecast.accuracy, site, service)["freq"].unique()):
-            used, others = _scores(forecast, site, service, freq)
-            if used.empty:
-                continue
-            yardstick = f" (yardstick {_percent(others['wape'].min())})" if len(others) else ""
-            off = f"off by {_percent(used['wape'].min())} of the volume in the backtest"
-            sentences.append(f"{_label(forecast, site, service)}, {_grain(freq)}: {off}{yardstick}.")
+    for name, own, other in _errors(forecast):
+        yardstick = "" if other is None else f" (yardstick {_percent(other)})"
+        sentences.append(f"{name}: off by {_percent(own)} of the volume in the backtest{yardstick}.")
     said = sentences[: 2 * _SAID]
     more = [f"{len(sentences) - len(said)} more stand in the table."] if len(sentences) > len(said) else []
     return paragraph([*said, *more]) or "The accuracy is off: the history is too short to test a forecast on."
@@ -54,22 +66,25 @@ def demand_table(forecast: DemandForecast, *, months: int = 6) -> pd.DataFrame:
     for site, service in _pairs(forecast.monthly):
         cells = [number(volumes.get((site, service, scenario, month))) for scenario, month in columns]
         unit = units.get((site, service))
-        rows.append([site, service, "" if is_missing(unit) else str(unit), *cells])
+        rows.append([entity_name(site), service, "" if is_missing(unit) else str(unit), *cells])
     heads = [f"{scenario} {month_name(month)}" for scenario, month in columns]
     return text_frame(rows, ["Site", "Service", "Unit", *heads])
 
 
 def accuracy_table(forecast: DemandForecast) -> pd.DataFrame:
-    """Set out the scores of the backtest, the forecast beside its yardstick."""
+    """Set out the scores of the backtest, the forecast beside its yardstick.
+
+    What lies in the 80 % interval is measured with intervals that the other test periods calibrated.
+    """
     frame = forecast.accuracy
     rows = []
     for _, r in frame.sort_values(["site", "service", "freq", "wape"], kind="stable").iterrows():
         rows.append(
             [
-                str(r["site"]),
+                entity_name(str(r["site"])),
                 str(r["service"]),
-                _grain(str(r["freq"])),
-                str(r["model"]).replace("_", " "),
+                grain(str(r["freq"])),
+                _model(str(r["model"])),
                 share(r["wape"]),
                 number(r["mase"], 2),
                 f"{number(r['smape'], 1)} %",
@@ -78,8 +93,8 @@ def accuracy_table(forecast: DemandForecast) -> pd.DataFrame:
                 number(r["windows"]),
             ]
         )
-    heads = ["Site", "Service", "Made", "Model", "WAPE", "MASE", "sMAPE", "Bias", "In the 80 % interval", "Windows"]
-    return text_frame(rows, heads)
+    scores = ["WAPE", "MASE", "sMAPE", "Bias", "In 80 % interval", "Test periods"]
+    return text_frame(rows, ["Site", "Service", "Forecast by", "Model", *scores])
 
 
 def demand_adds_up(forecast: DemandForecast, calendar: Calendar) -> pd.DataFrame:
@@ -116,7 +131,16 @@ def _compared(site: str, service: str, what: str, months: pd.DataFrame, sums: di
     parts = sum(sums[period] for period in held["period"])
     gap = parts - total
     agrees = "yes" if abs(gap) <= max(abs(total), 1.0) / 1000 else "no"
-    return [site, service, what, str(len(held)), number(total), number(parts), number(gap), agrees if len(held) else ""]
+    return [
+        entity_name(site),
+        service,
+        what,
+        str(len(held)),
+        number(total),
+        number(parts),
+        number(gap),
+        agrees if len(held) else "",
+    ]
 
 
 def _sums(rows: pd.DataFrame, column: str, calendar: Calendar) -> dict[str, float]:
@@ -132,11 +156,50 @@ def _service_sentence(forecast: DemandForecast, site: str, service: str) -> str:
     volumes = _by_month(forecast)
     period, following = forecast.period, shift(forecast.period, 1)
     actual = volumes.get((site, service, "AC", period))
-    text = f"{_label(forecast, site, service)}: {number(actual)}"
-    if _in_progress(forecast, site, service):
-        text += " so far (month in progress)"
+    progress = _in_progress(forecast, site, service)
+    when = f"so far in {month_name(period)} (month in progress)" if progress else f"in {month_name(period)}"
+    text = f"{_label(forecast, site, service)}: {number(actual)} {when}"
+    if actual is not None and not progress:
+        before = volumes.get((site, service, "AC", prior_year(period)))
+        made = volumes.get((site, service, "FC", period))
+        stands = [_beside(actual, before, month_name(prior_year(period)), 1), _beside(actual, made, "its forecast", 0)]
+        text += "".join(f", {said}" for said in [listed([said for said in stands if said])] if said)
     expected = volumes.get((site, service, "FC", following))
-    return f"{text}; about {significant(expected, 2)} expected in {month_name(following)}."
+    return f"{text}; {about(expected)} expected in {month_name(following)}."
+
+
+def _beside(actual: float, reference: float | None, name: str, digits: int) -> str:
+    """Say how a volume stands to another: "0.7 % below Oct 2025"; "" where there is none above zero."""
+    if reference is None or reference <= 0:
+        return ""
+    change = (actual - reference) / reference
+    size = number(100 * abs(change), digits)
+    if not size.strip("0."):
+        return f"level with {name}"
+    return f"{size} % {'above' if change > 0 else 'below'} {name}"
+
+
+def _errors(forecast: DemandForecast) -> list[tuple[str, float, float | None]]:
+    """Return each series' name, the error of its forecast and that of its yardstick, if any."""
+    found = []
+    for site, service in _pairs(forecast.accuracy):
+        for freq in sorted(_of(forecast.accuracy, site, service)["freq"].unique()):
+            used, others = _scores(forecast, site, service, freq)
+            if len(used):
+                other = float(others["wape"].min()) if len(others) else None
+                name = f"{_label(forecast, site, service)} {grain(freq)}"
+                found.append((name, float(used["wape"].min()), other))
+    return found
+
+
+def _warning(forecast: DemandForecast) -> str:
+    """Name the series whose forecast was off by more than the yardstick, seen in whole percent; "" for none."""
+    worse = [(n, own, other) for n, own, other in _errors(forecast) if other is not None]
+    worse = [(n, own, other) for n, own, other in worse if round(100 * own) > round(100 * other)]
+    named = [f"{n} (off by {_percent(own)}, yardstick {_percent(other)})" for n, own, other in worse[:_SAID]]
+    if len(worse) > _SAID:
+        named.append(f"{len(worse) - _SAID} more")
+    return f"The forecast did worse than the yardstick in the backtest: {listed(named)}." if named else ""
 
 
 def _in_progress(forecast: DemandForecast, site: str, service: str) -> bool:
@@ -161,9 +224,10 @@ def _scores(forecast: DemandForecast, site: str, service: str, freq: str) -> tup
     return rows[used], rows[~used]
 
 
-def _grain(freq: str) -> str:
-    names = {"MS": "by month", "D": "by day", "h": "by hour"}
-    return names.get(freq, "by week" if freq.startswith("W") else f"by {freq.replace('min', ' min')}")
+def _model(name: str) -> str:
+    """Write a model's name for a reader: "Prophet by day, spread over the day"."""
+    text = name.replace("_", " ").replace(" days x profile", " by day, spread over the day")
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _pairs(frame: pd.DataFrame) -> list[tuple[str, str]]:

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from opsanalytics.formats import is_missing, money, money_unit, month_name, number, significant
+from opsanalytics.formats import (
+    about,
+    about_money,
+    entity_name,
+    is_missing,
+    money,
+    money_unit,
+    month_name,
+    number,
+    unit_name,
+)
 from opsanalytics.periods import Calendar, shift
 from opsanalytics.tables.layout import paragraph, text_frame
 
@@ -22,7 +32,8 @@ def staffing_sentence(staffing: StaffingForecast) -> str:
     following = shift(staffing.period, 1)
     rows = staffing.monthly[staffing.monthly["period"] == following]
     if rows.empty:
-        return f"{staffing.entity}: required staff is off, because no service has both a forecast and a standard."
+        where = f"{month_name(following)}, {entity_name(staffing.entity)}"
+        return f"{where}: required staff is off, because no service has both a forecast and a standard."
     sentences = [_total_sentence(staffing, rows, following)]
     for _, r in rows.sort_values(["site", "service"]).head(_SAID).iterrows():
         sentences.append(f"{_label(staffing, r['site'], r['service'])}: {_staff(r)}.")
@@ -41,8 +52,8 @@ def staffing_table(staffing: StaffingForecast, *, months: int = 6) -> pd.DataFra
     for _, r in rows.iterrows():
         cost = money(r["staff_cost_cents"], staffing.minor_digits, unit)
         hours, staff = number(_value(r["required_hours"])), number(_value(r["required_fte"]), 1)
-        lines.append([str(r["site"]), str(r["service"]), month_name(str(r["period"])), hours, staff, cost])
-    heads = ["Site", "Service", "Month", "Hours", "FTE", f"Cost {unit}{staffing.currency}"]
+        lines.append([entity_name(str(r["site"])), str(r["service"]), month_name(str(r["period"])), hours, staff, cost])
+    heads = ["Site", "Service", "Month", "Hours", "FTE", f"Cost {unit_name(staffing.currency, unit)}"]
     return text_frame(lines, heads)
 
 
@@ -74,7 +85,7 @@ def gap_table(staffing: StaffingForecast, *, top: int = 20) -> pd.DataFrame:
     lines = []
     for _, r in short.head(top).iterrows():
         staff = [number(_value(r[column])) for column in ("required", "scheduled", "rostered", "lack")]
-        lines.append([str(r["site"]), str(r["service"]), f"{r['ds']:%a %d %b %Y %H:%M}", *staff])
+        lines.append([entity_name(str(r["site"])), str(r["service"]), f"{r['ds']:%a %d %b %Y %H:%M}", *staff])
     heads = ["Site", "Service", "Start", "Required at work", "To be scheduled", "Rostered", "Short by"]
     return text_frame(lines, heads)
 
@@ -99,29 +110,31 @@ def staffing_adds_up(staffing: StaffingForecast, calendar: Calendar) -> pd.DataF
             agrees = agrees and abs(cost - part_cost) <= len(parts)
         written = [money(c, staffing.minor_digits) for c in (cost, part_cost)]
         counted = [str(len(months)), number(hours, 1), number(part_hours, 1)]
-        rows.append([str(site), str(service), *counted, *written, "yes" if agrees else "no"])
+        rows.append([entity_name(str(site)), str(service), *counted, *written, "yes" if agrees else "no"])
     heads = ["Months", "Hours", "Hours of the intervals", f"Cost {name}", f"Cost of the intervals {name}"]
     return text_frame(rows, ["Site", "Service", *heads, "Agrees"])
 
 
 def _total_sentence(staffing: StaffingForecast, rows: pd.DataFrame, period: str) -> str:
     known = rows["required_fte"].dropna()
-    text = f"{month_name(period)}, {staffing.entity}: "
-    text += f"about {significant(float(known.sum()), 2)} FTE required" if len(known) else "FTE n.a."
+    text = f"{month_name(period)}, {entity_name(staffing.entity)}: "
+    text += f"{about(float(known.sum()))} FTE required" if len(known) else "FTE n.a."
     cost = _cents(rows["staff_cost_cents"])
-    return f"{text}{'' if cost is None else f', at a cost of about {_cost(staffing, cost)}'}."
+    return f"{text}{'' if cost is None else f', at a cost of {_cost(staffing, cost)}'}."
 
 
 def _staff(row: pd.Series) -> str:
     staff = _value(row["required_fte"])
     if staff is None:
-        return f"about {significant(_value(row['required_hours']), 2)} hours (FTE n.a.)"
-    return f"about {significant(staff, 2)} FTE"
+        return f"{about(_value(row['required_hours']))} hours (FTE n.a.)"
+    return f"{about(staff)} FTE"
 
 
 def _cost(staffing: StaffingForecast, cents: int) -> str:
-    """Write a cost that is only known roughly: two figures of the whole amount."""
-    return f"{significant(cents / 10**staffing.minor_digits, 2)} {staffing.currency}"
+    """Write a cost that is only known roughly, in the unit of the months' totals."""
+    totals = staffing.monthly.groupby("period")["staff_cost_cents"].sum(min_count=1)
+    unit = money_unit(totals, staffing.minor_digits)
+    return f"{about_money(cents, staffing.minor_digits, unit)} {unit_name(staffing.currency, unit)}"
 
 
 def _cents(values: pd.Series) -> int | None:
