@@ -19,7 +19,7 @@ from opsanalytics import accuracy, demand, tables
 from opsanalytics.demand import DemandForecast, demand_forecast
 from opsanalytics.demand.effects import closed_calendar, day_effects
 from opsanalytics.demand.intervals import conformal_quantile
-from opsanalytics.demand.profile import day_totals, skipped_times, spread
+from opsanalytics.demand.profile import day_totals, repeated_times, skipped_times, spread
 from opsanalytics.demand.record import horizon_end
 from opsanalytics.demand.series import Scale
 from opsanalytics.periods import Calendar
@@ -391,7 +391,7 @@ def test_an_hour_that_the_clock_skips_has_no_demand_and_the_day_keeps_its_volume
     profile = demand.seasonal_profile(
         long(a=pd.Series(1.0, index=stamps("2026-01-01", "2026-02-28", "30min"))), "30min"
     )
-    points = spread(pd.DataFrame({"ds": [pd.Timestamp("2026-03-29")], "yhat": [46.0]}), profile, absent)
+    points = spread(pd.DataFrame({"ds": [pd.Timestamp("2026-03-29")], "yhat": [46.0]}), profile, absent, absent[:0])
     assert len(points) == 46
     assert points["yhat"].tolist() == pytest.approx([1.0] * 46)
 
@@ -417,6 +417,33 @@ def test_own_errors_speak_where_there_are_enough_of_them() -> None:
     errors = pd.DataFrame({"unique_id": "a", "step": 1, "error": np.arange(1.0, 100.0)})
     widths = demand.calibrate(errors, (80,), edges=(1,), spreads=pd.Series({"a": 3.0}))
     assert widths["width"].tolist() == [80.0, 80.0]  # the 80th of 99; a horizon never tested keeps the last known width
+
+
+def test_an_hour_that_comes_twice_has_one_row_that_counts_for_both() -> None:
+    """Dublin puts its clocks back at 2 o'clock on 25 October 2026: the day has 25 hours and 24 rows."""
+    history = pd.DataFrame({"unique_id": "s", "ds": pd.date_range("2026-07-01", periods=24 * 70, freq="h"), "y": 4.0})
+    profile = demand.seasonal_profile(history, "h")
+    day = pd.Timestamp("2026-10-25")
+    repeated = repeated_times(day, day + pd.Timedelta(days=1), "h", "Europe/Dublin")
+    assert list(repeated) == [pd.Timestamp("2026-10-25 01:00")]
+    points = spread(pd.DataFrame({"ds": [day], "yhat": [100.0]}), profile, repeated[:0], repeated)
+    assert points["yhat"].tolist() == pytest.approx([4.0, 8.0, *[4.0] * 22])
+
+
+def test_a_recorded_closure_does_not_widen_the_intervals() -> None:
+    days = pd.date_range("2024-01-01", "2026-09-30")
+    y = 100 + 20 * (days.day_of_week < 5) + np.random.default_rng(1).normal(0, 3, len(days))
+    volumes = pd.DataFrame({"site": "S", "service": "A", "unit": "", "freq": "D", "ds": days, "y": y})
+    flood = pd.date_range("2026-08-10", "2026-08-16")
+    shut = volumes.assign(y=volumes["y"].mask(volumes["ds"].isin(flood), 0.0))
+    events = pd.DataFrame({"ds": flood, "site": "S", "name": "Flood", "kind": "closure", "known_ahead": False})
+    widths = []
+    for data, given_tables in ((volumes, {}), (shut, {"events": events})):
+        settings = Settings(calendar=Calendar(7))
+        found = demand_forecast(data, given_tables, settings, period="2026-09", entity="S").forecasts
+        ahead = found[~found["reconstructed"]].head(60)
+        widths.append(float((ahead["hi95"] - ahead["lo95"]).mean()))
+    assert widths[1] == pytest.approx(widths[0], rel=0.25)
 
 
 def test_a_series_without_errors_borrows_those_of_the_panel_in_its_own_spread() -> None:

@@ -80,7 +80,8 @@ def budget_in_force(budget: pd.DataFrame, *, version: str, period: str, calendar
 
     `budget` is the checked table (a period is a month or a fiscal year, valid_from a month or missing). The row that
     came into force last counts; a line that `version` has no row in force for has the original's; a year replaces the
-    months of that year that came into force before it, the original's among them. Raises LookupError naming the versions held when `version` is not one.
+    months of that year that came into force before it, the original's among them. Raises LookupError naming the
+    versions held when `version` is not one.
     """
     held = sorted(budget["version"].unique())
     if version not in held:

@@ -44,10 +44,13 @@ def day_totals(y: pd.Series, freq: str) -> pd.Series:
     return totals[(count >= 0.9 * usual).to_numpy()].rename_axis("ds")
 
 
-def spread(days: pd.DataFrame, profile: pd.DataFrame, absent: pd.DatetimeIndex) -> pd.DataFrame:
+def spread(
+    days: pd.DataFrame, profile: pd.DataFrame, absent: pd.DatetimeIndex, repeated: pd.DatetimeIndex
+) -> pd.DataFrame:
     """Return the intervals of `days` (DataFrame[ds, yhat]): DataFrame[ds, yhat], sorted, in sum the days given.
 
     `absent` are local times that the clock skips: nothing happens then, and the day's other intervals take their part.
+    `repeated` are local times that it shows twice: their one row counts for both, as it does in the history.
     A weekday without a profile of its own is spread by the mean profile of the others; ValueError when there is none.
     """
     if profile.empty:
@@ -60,7 +63,8 @@ def spread(days: pd.DataFrame, profile: pd.DataFrame, absent: pd.DatetimeIndex) 
     rows["ds"] = (day + pd.to_timedelta(rows["minute"], unit="min")).astype("datetime64[us]")
     kept = ~rows["ds"].isin(absent)
     rows, day = rows[kept], day[kept]
-    rows["yhat"] = rows["yhat"] * rows["share"] / rows.groupby(day)["share"].transform("sum")
+    share = rows["share"] * np.where(rows["ds"].isin(repeated), 2.0, 1.0)
+    rows["yhat"] = rows["yhat"] * share / share.groupby(day).transform("sum")
     return rows[["ds", "yhat"]].sort_values("ds").reset_index(drop=True)
 
 
@@ -70,6 +74,18 @@ def skipped_times(first: pd.Timestamp, last: pd.Timestamp, freq: str, time_zone:
     if time_zone is None:
         return local[:0]
     return local[local.tz_localize(time_zone, nonexistent="NaT", ambiguous=np.ones(len(local), dtype=bool)).isna()]
+
+
+def repeated_times(first: pd.Timestamp, last: pd.Timestamp, freq: str, time_zone: str | None) -> pd.DatetimeIndex:
+    """Which local times from `first` to `last` does the clock of `time_zone` show twice in autumn?"""
+    local = pd.date_range(first, last, freq=freq)
+    if time_zone is None:
+        return local[:0]
+    early, late = (
+        local.tz_localize(time_zone, nonexistent="NaT", ambiguous=np.full(len(local), summer))
+        for summer in (True, False)
+    )
+    return local[(early != late) & early.notna()]
 
 
 def _profile(y: pd.Series, freq: str, half_life_weeks: float) -> pd.DataFrame:

@@ -225,14 +225,15 @@ def _calibrated(
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Return forecasts, backtest and notes of the series of one frequency, calibrated together.
 
-    The intervals of a forecast come from errors that were known at its cutoff, the reconstructed ones' too.
+    The intervals of a forecast come from errors that were known at its cutoff, the reconstructed ones' too. A day
+    on record as a closure says nothing of an ordinary day's error: it counts in the scores, not in the intervals.
     """
     origins = sorted({through for _, through, _ in made})
     tests = [
         (origins.index(through), result, _learnt(one.days if days else one.y, one, calendar))
         for one, through, result in made
     ]
-    scored = score(tests, freq, days=days)
+    scored = _without_closures(score(tests, freq, days=days), [one for one, _, _ in made])
     if is_intraday(freq):
         scored = scored[scored["step"] <= 7 * TEST_WEEKS_OF_INTERVALS]
     stamps = pd.DatetimeIndex(scored["ds"])
@@ -261,6 +262,15 @@ def _calibrated(
         )
     said = without_interval(widths[origins[-1]]) if origins else []
     return stacked(frames, FORECAST_COLUMNS), _backtest(scored, made, freq, calendar), said
+
+
+def _without_closures(scored: pd.DataFrame, series: Sequence[Record]) -> pd.DataFrame:
+    """Take the errors of recorded closures out of what intervals are calibrated on."""
+    day = pd.Series(pd.DatetimeIndex(scored["ds"]).normalize(), scored.index)
+    closed = pd.Series(False, index=scored.index)
+    for one in {one.name: one for one in series}.values():
+        closed |= (scored["unique_id"] == one.name) & day.isin(fx.closure_days(one.effects))
+    return scored.assign(error=scored["error"].mask(closed), naive_error=scored["naive_error"].mask(closed))
 
 
 def _learnt(y: pd.Series, one: Record, calendar: Calendar) -> pd.Series:

@@ -16,7 +16,7 @@ import pandas as pd
 from opsanalytics.demand import effects as fx
 from opsanalytics.demand.frequency import DAY, grid, is_intraday
 from opsanalytics.demand.models import PROPHET, Fit, fit_series, seasonal_naive, uses_logs
-from opsanalytics.demand.profile import day_totals, seasonal_profile, skipped_times, spread
+from opsanalytics.demand.profile import day_totals, repeated_times, seasonal_profile, skipped_times, spread
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,8 @@ def _intraday(job: Job, y: pd.Series) -> SeriesForecast:
     shape = y if bool((y != 0).any()) else y + 1.0  # zeros only: open is what is on record
     history = pd.DataFrame({"unique_id": job.unique_id, "ds": y.index, "y": shape.to_numpy()})
     profile = seasonal_profile(history, job.freq)
-    absent = skipped_times(job.cutoff.normalize(), job.end.normalize() + DAY, job.freq, job.time_zone)
-    points = spread(days[["ds", "yhat"]], profile, absent)
+    span = (job.cutoff.normalize(), job.end.normalize() + DAY, job.freq, job.time_zone)
+    points = spread(days[["ds", "yhat"]], profile, skipped_times(*span), repeated_times(*span))
     points["naive"] = seasonal_naive(y, pd.DatetimeIndex(points["ds"]), job.freq).yhat
     points = points[(points["ds"] > job.cutoff) & (points["ds"] <= job.end)].reset_index(drop=True)
     # the days are what their intervals add up to, so that no rounding lies between the two
@@ -147,7 +147,13 @@ def _intraday(job: Job, y: pd.Series) -> SeriesForecast:
     days = sums.rename_axis("ds").reset_index()
     scale = Scale(0.5, float(y.mean()))
     recent = totals[-28:]
-    spread_back = spread(pd.DataFrame({"ds": recent.index, "yhat": recent.to_numpy()}), profile, absent[:0])
+    back = (recent.index[0], recent.index[-1] + DAY, job.freq, job.time_zone)
+    spread_back = spread(
+        pd.DataFrame({"ds": recent.index, "yhat": recent.to_numpy()}),
+        profile,
+        skipped_times(*back),
+        repeated_times(*back),
+    )
     actual = y.reindex(spread_back["ds"]).to_numpy(dtype=np.float64)
     width = _robust((actual - spread_back["yhat"].to_numpy()) / scale.of(spread_back["yhat"].to_numpy()))
     return SeriesForecast(
