@@ -252,9 +252,54 @@ def empty_months(table: str) -> Callable[[Tables], None]:
         tables[table] = [row for row in tables[table] if not row[name].startswith("2026-07")]
         if table == "ledger":
             tables["control_totals"] = [{"period": m, "type": "", "amount": "0.00"} for m in ("2026-07",)]
-            tables["control_totals"] += [{"period": PERIOD, "type": "cost", "amount": "80.00"}]
+            tables["control_totals"] += [
+                {"period": PERIOD, "type": kind, "amount": f"{cents}.00"}
+                for kind, cents in (("cost", 80), ("revenue", 150))
+            ]
 
     return change
+
+
+def test_control_totals_of_one_type_prove_nothing_of_the_other(tmp_path: Path) -> None:
+    tables = company()
+    tables["control_totals"] = [row for row in tables["control_totals"] if row["type"] == "revenue"]
+    pack = boardpack.build(frame(rows()), read(tmp_path, tables), jobs(), PERIOD)
+    assert [reason.reason for reason in pack.reasons] == [
+        f"No control total covers the cost of {site} in Jul 2026 and Aug 2026." for site in SITES
+    ]
+
+
+def incomplete(reference: str) -> list[dict[str, object]]:
+    """The figures where a month is missing: over the months that both sides have the result is 10.00 above."""
+    common = {"report": "budget_variance", "entity": "(all)", "period": PERIOD, "horizon": "ytd", "scenario": "AC"}
+    common |= {"dimension": "(total)", "item": "(total)", "dimension2": "measure", "item2": "result"}
+    common |= {"reference": reference, "quantile": None, "unit": "EUR", "table": "ledger"}
+    compared = [("complete", 0.0, None)]
+    compared += [(name, -50.0, -5000) for name in ("variance", "effect")]
+    compared += [(f"{name}_like_for_like", 10.0, 1000) for name in ("variance", "effect")]
+    others = [row for row in rows() if (row["measure"], row["reference"]) != ("variance", reference)]
+    others = [row for row in others if (row["measure"], row["reference"]) != ("effect", reference)]
+    return [*others, *(common | {"measure": m, "value": value, "cents": cents} for m, value, cents in compared)]
+
+
+@pytest.mark.parametrize(("reference", "name"), [("PL", "plan"), ("PY", "prior year")])
+def test_an_incomplete_comparison_is_a_draft_and_is_made_like_for_like(
+    reference: str, name: str, inputs: sources.Inputs
+) -> None:
+    pack = boardpack.build(frame(incomplete(reference)), inputs, jobs(), PERIOD)
+    assert [r.reason for r in pack.reasons] == [
+        f"The year to date of all sites can not be compared with {name} month for month: ledger lines are missing."
+    ]
+    assert pack.headlines[0].startswith(
+        f"INCOMPLETE: ledger lines are missing, so the year to date is compared with {name}"
+    )
+    assert f"10.00 EUR above {name}" in pack.headlines[1]
+
+
+def test_without_a_plan_nothing_is_said_of_lines_against_it(inputs: sources.Inputs) -> None:
+    without = [row for row in rows() if row.get("reference") != "PL" and row.get("scenario") != "PL"]
+    pack = boardpack.build(frame(without), inputs, jobs(), PERIOD)
+    assert "lines" not in [section.anchor for section in pack.sections]
 
 
 @pytest.mark.parametrize(

@@ -607,6 +607,9 @@ def test_a_missing_period_is_incomplete_and_has_no_actual_of_its_own() -> None:
     assert totals(found, "month", "AC") == {}
     row = one(found.variances, dimension=TOTAL, measure="cost", horizon="ytd", reference="PL")
     assert row[["variance_cents", "like_for_like_cents", "status"]].tolist() == [440 - 600, 440 - 400, "INCOMPLETE"]
+    judged = one(found.comparable, dimension=TOTAL, measure="cost", horizon="ytd", reference="PL")
+    assert judged[["variance_cents", "effect_cents"]].tolist() == [40, -40], "440 of 400: overspent, not 160 under"
+    assert np.isnan(judged["share"])
     assert "missing is not zero" in found.notes[0]
 
 

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from opsanalytics.cli import app
 from typer.main import get_command
+
+from opsanalytics.cli import app
 
 PAGES = ("README.md", "CONTRIBUTING.md")
 

@@ -113,10 +113,11 @@ def _entities(inputs: sources.Inputs, period: str) -> list[str]:
     """Return the entities, and `(unassigned)` where money has no site, so that they sum to the whole."""
     named = inputs.entities()
     calendar = inputs.settings.calendar
-    plan = inputs.tables["budget"]["period"]
-    last_months = plan.map({p: p if is_month(p) else calendar.months_of_year(int(p))[-1] for p in plan.unique()})
-    money = pd.concat([inputs.actuals(period), inputs.tables["budget"].assign(period=last_months)])[_PLACED]
-    placed = budget.placed(money.drop_duplicates(), inputs.tables["cost_centres"], calendar)
+    plan = inputs.tables["budget"][_PLACED].drop_duplicates()
+    months = {p: (p,) if is_month(p) else calendar.months_of_year(int(p)) for p in plan["period"].unique()}
+    plan = plan.assign(period=plan["period"].map(months)).explode("period").astype({"period": "str"})
+    money = pd.concat([inputs.actuals(period)[_PLACED], plan]).drop_duplicates()
+    placed = budget.placed(money, inputs.tables["cost_centres"], calendar)
     return [UNASSIGNED, *named] if (placed["site"] == UNASSIGNED).any() else named
 
 
@@ -308,9 +309,15 @@ def _variance_figures(result: budget.BudgetVariance) -> list[pd.DataFrame]:
         dimension2=frame["dimension2"].mask(whole, "measure"), item2=frame["item2"].mask(whole, frame["measure"])
     )
     table = frame["reference"].map(_SOURCE)
-    money = {"variance": "variance_cents", "effect": "effect_cents", "variance_like_for_like": "like_for_like_cents"}
+    money = {"variance": "variance_cents", "effect": "effect_cents"}
+    money |= {f"{name}_like_for_like": f"like_{column}" for name, column in money.items()}
     plain = {"variance_share": "share", "material": "material", "complete": "complete"}
-    frame = frame.assign(complete=frame["status"] == budget.COMPLETE)
+    frame = frame.assign(
+        complete=frame["status"] == budget.COMPLETE,
+        like_variance_cents=result.comparable["variance_cents"],
+        like_effect_cents=result.comparable["effect_cents"],
+        material=result.comparable["material"],
+    )
     parts = [
         _complete(_money(frame.assign(measure=name), column, result), result, table) for name, column in money.items()
     ]

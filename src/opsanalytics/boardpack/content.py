@@ -33,7 +33,7 @@ def build(figures: pd.DataFrame, inputs: Inputs, plan: Mapping[str, Any], period
     if facts.has("result"):
         money_sections = [
             finance.plan_section(facts, settings),
-            finance.lines_section(facts, settings, inputs) if facts.has("effect") else None,
+            finance.lines_section(facts, settings, inputs) if facts.has("effect", reference="PL") else None,
             finance.sites_section(facts, inputs),
         ]
     sections = [

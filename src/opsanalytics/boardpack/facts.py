@@ -18,6 +18,8 @@ MEASURES = (
     "result",
     "amount",
     "variance",
+    "variance_like_for_like",
+    "effect_like_for_like",
     "effect",
     "variance_share",
     "material",
@@ -30,7 +32,8 @@ MEASURES = (
 _KEY = ("entity", "period", "horizon", "measure", "dimension", "item", "dimension2", "item2", "scenario", "reference")
 _MEDIAN = 0.5
 STATISTICAL = "statistical"
-_COMPARISONS = ("variance", "effect", "variance_share", "material")
+_LIKE_FOR_LIKE = {"variance": "variance_like_for_like", "effect": "effect_like_for_like"}
+_COMPARISONS = (*_LIKE_FOR_LIKE, *_LIKE_FOR_LIKE.values(), "variance_share", "material", "complete")
 
 
 def missing(value: Any) -> bool:
@@ -54,7 +57,11 @@ class Key(NamedTuple):
 
 
 class Facts:
-    """The figures of one run. Quantiles other than the median are left out: the pack shows the middle."""
+    """The figures of one run. Quantiles other than the median are left out: the pack shows the middle.
+
+    Where a comparison is incomplete, because a month has no ledger lines, its variance and effect are those over the
+    months that both sides hold, and it has no share: `incomplete` holds its entity, horizon and reference.
+    """
 
     def __init__(self, figures: pd.DataFrame, period: str, entities: Collection[str]) -> None:
         self.period = period
@@ -75,11 +82,23 @@ class Facts:
                 self._cents.setdefault(key, int(cents))
             if unit:
                 self._units.setdefault(key, unit)
+        self.incomplete = {
+            (key.entity, key.horizon, key.reference)
+            for key, value in self._values.items()
+            if key.measure == "complete" and key.reference and value == 0.0
+        }
+        self._compare_like_for_like()
         self._keys: dict[str, list[Key]] = {measure: [] for measure in MEASURES}
         for key in sorted({*self._values, *self._cents}):
             self._keys[key.measure].append(key)
         held = {key.entity for key in (*self._values, *self._cents)} - {ALL}
         self.sites = sorted({*entities, *held} - {ALL, UNASSIGNED}) + ([UNASSIGNED] if UNASSIGNED in held else [])
+
+    def _compare_like_for_like(self) -> None:
+        for key in [key for key in self._cents if key.measure in _LIKE_FOR_LIKE]:
+            if (key.entity, key.horizon, key.reference) in self.incomplete:
+                self._cents[key] = self._cents[key._replace(measure=_LIKE_FOR_LIKE[key.measure])]
+                self._values.pop(key._replace(measure="variance_share"), None)
 
     def cents(self, key: Key) -> int | None:
         """Return a figure of money in cents, or None."""

@@ -94,7 +94,7 @@ def headlines(facts: Facts, settings: Settings) -> list[str]:
     """Say in sentences how the year stands, where it will end, and which lines make the difference."""
     entity = main_entity(facts)
     money = totals_money(facts, entity, settings)
-    said = []
+    said = incomplete_notes(facts, entity)
     for horizon, scenario, references in (("ytd", "AC", ("plan", "prior year")), ("fy", "FC", ("plan",))):
         result = facts.total(entity, "result", scenario, horizon)
         if result is None:
@@ -107,6 +107,17 @@ def headlines(facts: Facts, settings: Settings) -> list[str]:
         else:
             said.append(f"The full-year outlook is a result of {money.spoken(result)}{to}.")
     return said + _drivers(facts, entity, money)
+
+
+def incomplete_notes(facts: Facts, entity: str) -> list[str]:
+    """Say which comparisons leave out months because one side lacks them; none where all are whole."""
+    short = [name for code, name in REFERENCES.items() if (entity, "ytd", code) in facts.incomplete]
+    if not short:
+        return []
+    return [
+        f"INCOMPLETE: ledger lines are missing, so the year to date is compared with {' and '.join(short)} "
+        "over the months that both have."
+    ]
 
 
 def _listed(parts: list[str]) -> str:
@@ -168,7 +179,13 @@ def _plan_table(facts: Facts, entity: str, settings: Settings) -> Exhibit:
         group_head="Horizon",
         columns=("PY", "PL", "FC", "AC", "ΔPL", "ΔPL %", "ΔPY", "ΔPY %"),
         groups=groups,
-        note=f"In {money.name}. The full year has no AC: there Δ is that of the outlook (FC). Source: ledger, budget.",
+        note=" ".join(
+            [
+                f"In {money.name}. The full year has no AC: there Δ is that of the outlook (FC).",
+                "Source: ledger, budget.",
+                *incomplete_notes(facts, entity),
+            ]
+        ),
     )
 
 

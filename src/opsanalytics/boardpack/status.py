@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from opsanalytics.boardpack.facts import STATISTICAL, Facts, Key, missing
 from opsanalytics.boardpack.pack import Reason
 from opsanalytics.boardpack.words import Money, isolated, named
-from opsanalytics.formats import ALL, UNASSIGNED, counted, listed, money, money_unit, month_name
+from opsanalytics.formats import ALL, REFERENCES, UNASSIGNED, counted, listed, money, money_unit, month_name
 from opsanalytics.periods import month_range, shift
 from opsanalytics.schemas import NEEDS
 
@@ -42,12 +42,13 @@ def draft_reasons(facts: Facts, inputs: Inputs, plan: Mapping[str, Any]) -> tupl
     """
     held = {table: inputs.periods_with(table) if inputs.has(table) else [] for table in ("ledger", "demand")}
     return (
-        *_control_reasons(facts.period, inputs, held),
+        *_control_reasons(facts, inputs, held),
         *_quarantine_reasons(inputs),
         *_error_reasons(inputs),
         *_job_reasons(plan),
         *_comment_reasons(facts, inputs),
         *_month_reasons(facts, inputs, held),
+        *_comparison_reasons(facts),
     )
 
 
@@ -57,7 +58,8 @@ def closed_months(period: str, inputs: Inputs) -> list[str]:
     return [month for month in inputs.settings.calendar.months(period, "ytd") if month <= through]
 
 
-def _control_reasons(period: str, inputs: Inputs, held: Mapping[str, list[str]]) -> list[Reason]:
+def _control_reasons(facts: Facts, inputs: Inputs, held: Mapping[str, list[str]]) -> list[Reason]:
+    period = facts.period
     control = inputs.control[inputs.control["period"] <= period]
     if control.empty:
         remedy = (
@@ -81,7 +83,22 @@ def _control_reasons(period: str, inputs: Inputs, held: Mapping[str, list[str]])
                     "Add the ledger's totals of these months to control_totals.",
                 )
             )
+        reasons += _unproven(facts, control, [month for month in months if month not in absent])
     return _listed(reasons, "control totals")
+
+
+def _unproven(facts: Facts, control: pd.DataFrame, months: list[str]) -> list[Reason]:
+    """Name each site's revenue and cost that no control total covers in a month for which others are given."""
+    given = set(zip(control["period"], control["site"], control["type"], strict=True))
+    reasons = []
+    for site in facts.sites:
+        for measure in ("revenue", "cost"):
+            wanted = [m for m in months if facts.total(site, measure, "AC", "month", m) is not None]
+            bare = [m for m in wanted if not given & {(m, s, t) for s in (site, ALL) for t in (measure, ALL)}]
+            if bare:
+                said = f"No control total covers the {measure} of {isolated(site)} in {_months(bare)}."
+                reasons.append(Reason(said, "Add the ledger's totals of this site and type to control_totals."))
+    return reasons
 
 
 def _control_reason(row: Mapping[Any, Any], digits: int) -> Reason:
@@ -295,6 +312,19 @@ def _month_reasons(facts: Facts, inputs: Inputs, held: Mapping[str, list[str]]) 
         reasons += _absent(f"The ledger of {isolated(site)}", "ledger", _absent_at(site, months, facts, held["ledger"]))
     reasons += _demand_reasons(months, facts, known=set(held["demand"]))
     return _listed(reasons, "months")
+
+
+def _comparison_reasons(facts: Facts) -> list[Reason]:
+    """Name the entities whose year to date is compared with a reference that a month is missing for."""
+    reasons = []
+    for code, name in REFERENCES.items():
+        entities = [e for e in (ALL, *facts.sites) if (e, "ytd", code) in facts.incomplete]
+        if entities:
+            whose = listed([named(entity) for entity in entities])
+            said = f"The year to date of {whose} can not be compared with {name} month for month"
+            remedy = "Add the months that are absent, of this year or the last, to ledger."
+            reasons.append(Reason(f"{said}: ledger lines are missing.", remedy))
+    return reasons
 
 
 def _since_first(held: list[str], months: list[str]) -> tuple[list[str], list[str]]:

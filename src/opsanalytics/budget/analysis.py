@@ -17,6 +17,7 @@ from opsanalytics.budget.comparison import (
     EFFECT_SIGN,
     INCOMPLETE,
     added_up,
+    is_material,
     judged,
     paired,
     prior_year_actual,
@@ -79,6 +80,24 @@ class BudgetVariance:
     def status(self) -> str:
         """INCOMPLETE when a month of the year to date is missing, else COMPLETE."""
         return INCOMPLETE if self.missing else COMPLETE
+
+    @property
+    def comparable(self) -> pd.DataFrame:
+        """The variances to be judged: one that is INCOMPLETE is over the months that both sides hold.
+
+        It has no share then, and is material by its amount alone.
+        """
+        rows = self.variances
+        short, like = rows["status"] == INCOMPLETE, rows["like_for_like_cents"]
+        kind = rows["item2"].where(rows["dimension"] != TOTAL, rows["measure"])
+        sign = kind.map(EFFECT_SIGN).fillna(0).astype("int64")
+        share = rows["share"].mask(short)
+        return rows.assign(
+            variance_cents=rows["variance_cents"].mask(short, like),
+            effect_cents=rows["effect_cents"].mask(short, like * sign),
+            share=share,
+            material=rows["material"].mask(short, is_material(like, share, self.materiality) & (sign != 0)),
+        )
 
 
 def budget_variance(

@@ -160,7 +160,7 @@ def outlook_bars(variance: BudgetVariance, measure: str = "result") -> Axes:
 
 
 def _of_dimension(variance: BudgetVariance, horizon: str, reference: str, by: str) -> pd.DataFrame:
-    rows = variance.variances[variance.variances["item2"].isin(["revenue", "cost"])]
+    rows = variance.comparable[variance.comparable["item2"].isin(["revenue", "cost"])]
     return rows[(rows["dimension"] == by) & (rows["horizon"] == horizon) & (rows["reference"] == reference)]
 
 
@@ -184,7 +184,7 @@ def _dimension(by: str) -> str:
 
 
 def _total_changes(variance: BudgetVariance) -> dict[tuple[str, str, str], tuple[int, int]]:
-    rows = variance.variances[variance.variances["dimension"] == formats.TOTAL]
+    rows = variance.comparable[variance.comparable["dimension"] == formats.TOTAL]
     keys = zip(rows["measure"], rows["horizon"], rows["reference"], strict=True)
     values = zip(rows["variance_cents"].astype(int), rows["effect_cents"].astype(int), strict=True)
     return dict(zip(keys, values, strict=True))

@@ -107,7 +107,7 @@ def materiality_rule(variance: BudgetVariance) -> str:
 def _incomplete(variance: BudgetVariance) -> Iterator[str]:
     if variance.missing:
         months = listed([_missing_month(variance, month) for month in variance.missing])
-        yield f"INCOMPLETE: ledger lines are missing for {months}; what is shown is without them."
+        yield f"INCOMPLETE: ledger lines are missing for {months}; every variance leaves them out on both sides."
 
 
 def _missing_month(variance: BudgetVariance, month: str) -> str:
@@ -286,7 +286,8 @@ def _controlled(
 
 def _variances(variance: BudgetVariance, dimension: str, horizon: str, reference: str) -> pd.DataFrame:
     """Return the variances in money: a statistical account is in a unit of its own, which no table of money shows."""
-    rows = variance.variances[variance.variances["item2"] != "statistical"]
+    rows = variance.comparable
+    rows = rows[rows["item2"] != "statistical"]
     return rows[(rows["dimension"] == dimension) & (rows["horizon"] == horizon) & (rows["reference"] == reference)]
 
 
