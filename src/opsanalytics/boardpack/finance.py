@@ -372,5 +372,5 @@ def _site_message(gaps: dict[str, int], money: Money, inputs: Inputs) -> str:
     if not below:
         return "No site's result is below plan, year to date."
     gap, site = below[0]
-    count = f"{len(below)} of {len(gaps)} sites are below plan, year to date"
+    count = f"{len(below)} of {len(gaps)} sites {'is' if len(below) == 1 else 'are'} below plan, year to date"
     return f"{count}; {isolated(entity_name(site, inputs))} the most ({money.spoken(-gap)})."

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _SAID = 6
 _MEDIAN = 0.5
+_DAY = "%a %d %b %Y"
 
 
 def staffing_sentence(staffing: StaffingForecast) -> str:
@@ -66,8 +67,7 @@ def gap_sentence(staffing: StaffingForecast) -> str:
     for (site, service), part in gaps.groupby(["site", "service"], dropna=False):
         short = part[part["rostered"] < part["scheduled"]]
         count = f"{number(len(short))} of {number(len(part))}"
-        by_day = bool((part["ds"] == part["ds"].dt.normalize()).all())
-        unit, clock = ("days", "%a %d %b %Y") if by_day else ("intervals", "%a %d %b %Y %H:%M")
+        unit, clock = ("days", _DAY) if _by_day(part["ds"]) else ("intervals", f"{_DAY} %H:%M")
         text = f"{_label(staffing, site, service)}: {count} rostered {unit} are short"
         if len(short):
             worst = short.assign(lack=short["scheduled"] - short["rostered"])
@@ -82,12 +82,19 @@ def gap_table(staffing: StaffingForecast, *, top: int = 20) -> pd.DataFrame:
     gaps = staffing.gaps[staffing.gaps["rostered"].notna()]
     short = gaps.assign(lack=gaps["scheduled"] - gaps["rostered"])
     short = short[short["lack"] > 0].sort_values(["lack", "ds", "site", "service"], ascending=[False, True, True, True])
+    by_day = gaps.groupby(["site", "service"], dropna=False)["ds"].transform(_by_day)
+    starts = gaps["ds"].dt.strftime(_DAY).where(by_day.astype(bool), gaps["ds"].dt.strftime(f"{_DAY} %H:%M"))
     lines = []
-    for _, r in short.head(top).iterrows():
+    for place, r in short.head(top).iterrows():
         staff = [number(_value(r[column])) for column in ("required", "scheduled", "rostered", "lack")]
-        lines.append([entity_name(str(r["site"])), str(r["service"]), f"{r['ds']:%a %d %b %Y %H:%M}", *staff])
+        lines.append([entity_name(str(r["site"])), str(r["service"]), str(starts[place]), *staff])
     heads = ["Site", "Service", "Start", "Required at work", "To be scheduled", "Rostered", "Short by"]
     return text_frame(lines, heads)
+
+
+def _by_day(starts: pd.Series) -> bool:
+    """Does every interval start at midnight, so that it is a day?"""
+    return bool((starts == starts.dt.normalize()).all())
 
 
 def staffing_adds_up(staffing: StaffingForecast, calendar: Calendar) -> pd.DataFrame:
