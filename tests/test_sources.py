@@ -74,11 +74,13 @@ def file_counts(inputs: sources.Inputs, table: str) -> tuple[int, int, int]:
 
 
 def write_xlsx(path: Path, sheets: dict[str, list[list[object]]]) -> None:
-    """A minimal workbook: inline texts and numbers."""
+    """A minimal workbook: inline texts, numbers, and times of day formatted h:mm."""
 
     def cell(value: object) -> str:
         if isinstance(value, int | float):
             return f"<c><v>{value}</v></c>"
+        if isinstance(value, dt.timedelta):
+            return f'<c s="1"><v>{value / dt.timedelta(days=1)}</v></c>'
         return f'<c t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'
 
     def sheet(rows: list[list[object]]) -> str:
@@ -100,7 +102,8 @@ def write_xlsx(path: Path, sheets: dict[str, list[list[object]]]) -> None:
             f'<Types xmlns="{package}/content-types"><Default Extension="rels" '
             'ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" '
             f'ContentType="{kind}.worksheet+xml"/><Override PartName="/xl/workbook.xml" '
-            f'ContentType="{kind}.sheet.main+xml"/></Types>',
+            f'ContentType="{kind}.sheet.main+xml"/><Override PartName="/xl/styles.xml" '
+            f'ContentType="{kind}.styles+xml"/></Types>',
         )
         archive.writestr(
             "_rels/.rels",
@@ -113,7 +116,11 @@ def write_xlsx(path: Path, sheets: dict[str, list[list[object]]]) -> None:
         )
         archive.writestr(
             "xl/_rels/workbook.xml.rels",
-            f'<Relationships xmlns="{package}/relationships">{"".join(links)}</Relationships>',
+            f'<Relationships xmlns="{package}/relationships">{"".join(links)}'
+            f'<Relationship Id="s" Type="{rel}/styles" Target="styles.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/styles.xml", f'<styleSheet xmlns="{main}"><cellXfs><xf/><xf numFmtId="20"/></cellXfs></styleSheet>'
         )
         for k, rows in enumerate(sheets.values(), 1):
             archive.writestr(f"xl/worksheets/s{k}.xml", sheet(rows))
@@ -279,14 +286,55 @@ def test_unknown_tables_and_columns_and_missing_columns_name_the_nearest(tmp_pat
     inputs = sources.read(data)
     assert found(inputs) == [
         ("unknown_table", "budgt", 0, "", "budgt"),
-        ("missing_column", "ledger", 1, "amount", "amount"),
-        ("unknown_column", "ledger", 1, "amounts", "amounts"),
+        ("missing_column", "ledger", 1, "amount", "amount"),  # and "amounts" is no fault of its own
     ]
     assert set(inputs.faults["severity"]) == {"error"}
     remedies = inputs.faults["remedy"].tolist()
     assert "'budget'" in remedies[0]
     assert '[columns.ledger] amount = "amounts"' in remedies[1]
     assert not inputs.has("ledger")
+
+
+@pytest.mark.parametrize(
+    ("header", "rules"),
+    [
+        pytest.param("site,Name of site", {"missing_column"}, id="a longer name"),
+        pytest.param("site,nmae", {"missing_column"}, id="a slip"),
+        pytest.param("site,colour", {"missing_column", "unknown_column"}, id="another thing altogether"),
+        pytest.param("site,name,regions", {"unknown_column"}, id="an optional column is not missing"),
+    ],
+)
+def test_a_misnamed_column_is_reported_once(tmp_path: Path, header: str, rules: set[str]) -> None:
+    inputs = sources.read(folder(tmp_path, sites=header + "\n" + ",".join("N" for _ in header.split(",")) + "\n"))
+    assert set(inputs.faults["rule"]) == rules
+    assert len(inputs.faults) == len(rules)
+    if rules == {"missing_column"}:
+        assert f'[columns.sites] name = "{header.split(",")[1]}"' in inputs.faults["remedy"][0]
+
+
+def test_the_name_of_a_file_or_sheet_may_be_in_any_case(tmp_path: Path) -> None:
+    data = company(tmp_path / "files")
+    (data / "ledger.csv").rename(data / "Ledger.CSV")
+    inputs = sources.read(data)
+    assert found(inputs) == []
+    assert inputs.has("ledger")
+    write_xlsx(folder(tmp_path / "book") / "Workbook.xlsx", {" Sites": [["site", "name"], ["N", "North"]]})
+    inputs = sources.read(tmp_path / "book")
+    assert found(inputs) == []
+    assert inputs.tables["sites"]["site"].tolist() == ["N"]
+
+
+def test_a_folder_in_the_place_of_a_table_is_an_error(tmp_path: Path) -> None:
+    data = company(tmp_path)
+    for name in ("budget.csv", "demand", "notes", "actions"):
+        (data / name).mkdir()
+    duckdb.sql(f"COPY (SELECT 1 AS volume) TO '{data}/demand/part-0.parquet'")
+    inputs = sources.read(data)
+    assert found(inputs) == [
+        ("unreadable", "budget", 0, "", "budget.csv"),
+        ("unreadable", "demand", 0, "", "demand"),
+    ]
+    assert severities(inputs) == {"unreadable": "error"}
 
 
 def test_the_name_suggested_for_a_missing_column_is_never_one_in_use(tmp_path: Path) -> None:
@@ -319,7 +367,10 @@ def test_a_row_with_too_many_or_too_few_cells_is_left_out_whole(tmp_path: Path) 
         pytest.param("amount", "1,234.50", "unparsable", id="thousands separators are not accepted"),
         pytest.param("amount", "12.345", "too_many_decimals", id="more decimals than the currency has"),
         pytest.param("amount", "1e3", "unparsable", id="money in scientific notation"),
-        pytest.param("amount", "99999999999999999999.00", "unparsable", id="money beyond int64"),
+        pytest.param("amount", "99999999999999999999.00", "out_of_range", id="money beyond int64"),
+        pytest.param("amount", "92233720368547758.07", "out_of_range", id="money whose sums are beyond int64"),
+        pytest.param("amount", "-92233720368547758.08", "out_of_range", id="the same below zero"),
+        pytest.param("amount", "10000000000000.01", "out_of_range", id="a cent beyond the largest amount"),
         pytest.param("amount", "", "missing_value", id="missing is not zero"),
         pytest.param("posted_on", "31.05.2026", "unparsable", id="dates are ISO"),
         pytest.param("posted_on", "2026-02-30", "unparsable", id="a day that is none"),
@@ -393,6 +444,21 @@ def test_small_tables_are_held_to_choices_ranges_and_blanks(tmp_path: Path) -> N
     assert inputs.tables["opening_hours"]["closes"].tolist() == ["24:00"]
 
 
+def test_a_workbooks_end_of_day_is_24_00(tmp_path: Path) -> None:
+    head: list[object] = ["site", "service", "weekday", "opens", "closes"]
+    clock = [dt.timedelta(hours=hour) for hour in (0, 24, 7.5, 18, 24, 30)]
+    rows: list[list[object]] = [
+        ["N", "Calls", "Monday", clock[0], clock[1]],
+        ["N", "Calls", "Tuesday", clock[2], clock[3]],
+        ["N", "Calls", "Friday", clock[2], clock[5]],  # 30:00 is no time of a day
+    ]
+    write_xlsx(folder(tmp_path) / "workbook.xlsx", {"opening_hours": [head, *rows]})
+    inputs = sources.read(tmp_path)
+    assert found(inputs) == [("unparsable", "opening_hours", 4, "closes", "1900-01-01 06:00:00")]
+    hours_read = inputs.tables["opening_hours"][["opens", "closes"]].values.tolist()
+    assert hours_read == [["00:00", "24:00"], ["07:30", "18:00"]]
+
+
 def test_a_comma_is_a_decimal_mark_in_semicolon_files_only(tmp_path: Path) -> None:
     text = as_semicolons(LEDGER).replace("1000,00", "1.000,00")
     inputs = sources.read(company(tmp_path, ledger=text))
@@ -400,7 +466,50 @@ def test_a_comma_is_a_decimal_mark_in_semicolon_files_only(tmp_path: Path) -> No
     assert inputs.actuals("2026-05")["amount_cents"].tolist() == [400_10]
 
 
-amounts = st.decimals(min_value=Decimal(-10) ** 15, max_value=Decimal(10) ** 15, places=2)
+def test_a_number_of_absurd_size_is_left_out_wherever_it_stands(tmp_path: Path) -> None:
+    rates = "currency,period,kind,rate\nUSD,2026-05,average,1e999\nUSD,2026-06,average,1000000000000000\n"
+    headcount = "period,site,service,fte,attrition_rate,hires,lead_months,ramp_months\n"
+    headcount += "2026-05,N,Calls,2e15,0,0,1,1\n2026-06,N,Calls,2,0,0,9999999999999999,1\n"
+    inputs = demand(
+        tmp_path, ["2026-01-01,N,Calls,1e15", "2026-01-02,N,Calls,1e300"], fx_rates=rates, headcount=headcount
+    )
+    assert found(inputs) == [
+        ("out_of_range", "demand", 3, "volume", "1e300"),
+        ("out_of_range", "fx_rates", 2, "rate", "1e999"),
+        ("out_of_range", "headcount", 2, "fte", "2e15"),
+        ("out_of_range", "headcount", 3, "lead_months", "9999999999999999"),
+    ]
+    assert severities(inputs) == {"out_of_range": "quarantined"}
+    assert inputs.faults["remedy"].str.contains("must lie within 1,000,000,000,000,000 on either").all()
+
+
+def test_an_absurd_amount_is_left_out_in_every_form_and_sign(tmp_path: Path) -> None:
+    for sign in ("natural", "debit_credit"):
+        data = company(tmp_path / sign)
+        (data / "ledger.csv").unlink()
+        (data / "workbook.toml").write_text(f'[ledger]\nsign = "{sign}"\n', encoding="utf-8")
+        duckdb.sql(
+            "COPY (SELECT 'D' AS document, row_number() OVER () AS line, DATE '2026-05-31' AS posted_on, "
+            "'2026-05' AS period, '0100' AS cost_centre, '4000' AS account, amount FROM (VALUES "
+            "(10000000000000.00::DECIMAL(30, 2)), (-92233720368547758.08), (1234567890123456789012345.00)) t(amount)) "
+            f"TO '{data}/ledger.parquet' (FORMAT parquet)"
+        )
+        inputs = sources.read(data)
+        assert [(rule, row) for rule, _, row, _, _ in found(inputs)] == [("out_of_range", 3), ("out_of_range", 4)]
+        assert "10,000,000,000,000.00" in inputs.faults["remedy"][0]
+        assert inputs.actuals("2026-05")["amount_cents"].abs().tolist() == [10**15]
+
+
+def test_amounts_whose_sum_is_beyond_64_bits_are_an_error_and_no_traceback(tmp_path: Path) -> None:
+    head, line = "document,line,posted_on,period,cost_centre,account,amount", "2026-05-31,2026-05,0100,6000,1e13"
+    lines = [f"D,{k},{line.replace('1e13', '10000000000000.00')}" for k in range(9_224)]
+    inputs = sources.read(company(tmp_path, ledger="\n".join([head, *lines]), control_totals=TOTALS))
+    assert [fault[:4] for fault in found(inputs)] == [("out_of_range", "ledger", 0, "amount")]
+    assert severities(inputs) == {"out_of_range": "error"}
+    assert not inputs.has("ledger")
+
+
+amounts = st.decimals(min_value=Decimal(-10) ** 13, max_value=Decimal(10) ** 13, places=2)
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -561,6 +670,40 @@ def test_a_line_in_another_currency_is_left_out_and_its_total_unknown(tmp_path: 
     assert set(unknown["type"]) == {"cost"}
 
 
+BUDGET = "version,period,cost_centre,account,amount\n"
+
+
+def test_a_budget_by_year_belongs_to_every_site_of_its_months(tmp_path: Path) -> None:
+    """Half the plan of 2026 stands at the site that the cost centre left in June."""
+    centres = COST_CENTRES.splitlines()[0] + "\n0300,2025-01-01,Van,Transport,West,2026-06-30\n"
+    centres += "0300,2026-07-01,Van,Transport,East,\n"
+    budget = BUDGET + "original,2026,0300,6000,1200.00\n"
+    inputs = sources.read(folder(tmp_path, accounts=ACCOUNTS, cost_centres=centres, budget=budget))
+    assert found(inputs) == []
+    assert inputs.places() == {("0300", f"2026-{month:02d}") for month in range(1, 13)}
+    assert inputs.entities() == ["East", "West", "(all)"]
+
+
+def test_a_gap_in_the_validity_leaves_a_budget_where_its_cost_centre_was(tmp_path: Path) -> None:
+    centres = COST_CENTRES.splitlines()[0] + "\n0300,2024-01-01,Van,Transport,West,2025-03-31\n"
+    centres += "0300,2026-06-01,Van,Transport,East,\n"
+    budget = BUDGET + "original,2026,0300,6000,1200.00\n"
+    inputs = sources.read(folder(tmp_path, accounts=ACCOUNTS, cost_centres=centres, budget=budget))
+    assert inputs.entities() == ["East", "West", "(all)"]
+
+
+def test_a_budget_version_that_the_budget_does_not_hold_is_an_error(tmp_path: Path) -> None:
+    budget = BUDGET + "original,2026-05,0100,6000,400.00\namended,2026-05,0100,6000,410.00\n"
+    data = company(tmp_path, budget=budget)
+    (data / "workbook.toml").write_text('[budget]\nversion = "amnded"\n', encoding="utf-8")
+    inputs = sources.read(data)
+    assert found(inputs) == [("unknown_version", "budget", 0, "version", "amnded")]
+    assert severities(inputs) == {"unknown_version": "error"}
+    assert "it has amended, original, and the nearest is 'amended'" in inputs.faults["remedy"][0]
+    (data / "budget.csv").unlink()
+    assert found(sources.read(data)) == []
+
+
 def test_overlapping_validity_is_an_error_at_the_later_row(tmp_path: Path) -> None:
     inputs = sources.read(company(tmp_path, cost_centres=COST_CENTRES + "0200,2026-06-30,Office,Support,North,\n"))
     assert found(inputs) == [("overlapping_validity", "cost_centres", 4, "valid_from", "2026-06-30")]
@@ -660,6 +803,37 @@ def test_a_wrong_period_counted_where_it_says_agrees_as_well(tmp_path: Path) -> 
     assert inputs.control["agrees"].all()
 
 
+DEBIT_CREDIT_LEDGER = (
+    "document,line,posted_on,period,cost_centre,account,amount\n"
+    "D1,1,2026-05-31,2026-05,0100,4000,-250.00\n"
+    "D1,2,2026-05-31,2026-05,0100,6000,100.00\n"
+    "D1,3,2026-05-31,2026-05,0100,4999,-40.00\n"  # an unknown account, which the source counts as revenue
+    "D1,4,2026-05-31,2026-05,0100,6999,7.00\n"  # and one that it counts as cost
+)
+
+
+def test_of_a_ledger_in_debit_and_credit_totals_of_all_types_are_in_the_ledgers_sign(tmp_path: Path) -> None:
+    totals = "period,site,type,amount,lines\n2026-05,North,revenue,290.00,2\n2026-05,North,cost,107.00,2\n"
+    totals += "2026-05,North,,-183.00,4\n2026-05,,,-183.00,4\n"
+    data = company(tmp_path, ledger=DEBIT_CREDIT_LEDGER, control_totals=totals)
+    (data / "workbook.toml").write_text('[ledger]\nsign = "debit_credit"\n', encoding="utf-8")
+    inputs = sources.read(data)
+    assert inputs.faults["rule"].tolist() == ["orphan", "orphan"]
+    assert inputs.control["agrees"].all()
+    frame = inputs.control.set_index(["site", "type"])[["accepted_cents", "quarantined_cents"]]
+    assert frame.loc[("North", "revenue")].tolist() == [250_00, 40_00]
+    assert frame.loc[("North", "cost")].tolist() == [100_00, 7_00]
+    assert frame.loc[("(all)", "(all)")].tolist() == [-150_00, -33_00]
+
+
+def test_a_missed_total_of_all_types_is_missed_in_debit_and_credit_too(tmp_path: Path) -> None:
+    data = company(tmp_path, ledger=DEBIT_CREDIT_LEDGER, control_totals="period,amount\n2026-05,397.00\n")
+    (data / "workbook.toml").write_text('[ledger]\nsign = "debit_credit"\n', encoding="utf-8")
+    inputs = sources.read(data)
+    assert "control_total" in set(inputs.faults["rule"])
+    assert inputs.control["difference_cents"].tolist() == [580_00]
+
+
 def test_an_unreadable_amount_makes_its_total_unknown_not_missed(tmp_path: Path) -> None:
     inputs = sources.read(company(tmp_path, ledger=LEDGER.replace("400.10", "about 400"), control_totals=TOTALS))
     assert inputs.faults["rule"].tolist() == ["unparsable"]
@@ -739,6 +913,40 @@ def test_times_with_an_offset_become_the_sites_own_and_a_doubled_hour_is_one_row
     assert volumes["ds"].dt.strftime("%H:%M").tolist() == ["00:00", "01:00", "02:00"]
     assert volumes["y"].tolist() == [1, 6, 8]
     assert file_counts(inputs, "demand") == (4, 4, 0)
+
+
+def test_a_time_with_and_without_its_offset_is_one_instant(tmp_path: Path) -> None:
+    rows = [f"{stamp},N,Calls,6" for stamp in hours("2026-07-01T11:00", 4)]
+    twice = ["2026-07-01T10:00,N,Calls,5", "2026-07-01T10:00+01:00,N,Calls,5", "2026-07-01T09:00Z,N,Calls,7", *rows]
+    inputs = demand(tmp_path, twice)
+    assert found(inputs) == [
+        ("conflicting_key", "demand", 4, "ds,site,service", "2026-07-01T09:00Z,N,Calls"),
+        ("repeat", "demand", 3, "ds,site,service", "2026-07-01T09:00Z,N,Calls"),
+    ]
+    assert inputs.volumes("2026-07")["y"].tolist() == [5, 6, 6, 6, 6]
+
+
+def test_the_two_hours_of_one_local_time_are_told_apart_and_their_repeats_found(tmp_path: Path) -> None:
+    """Ireland's clocks went back at 01:00 UTC on 25 October 2026: 01:00 to 01:59 came twice, 00:30 and 02:00 once."""
+    rows = [
+        "2026-10-25T00:30+01:00,N,Calls,1",
+        "2026-10-25T00:30,N,Calls,1",
+        "2026-10-25T01:30+01:00,N,Calls,2",
+        "2026-10-25T00:30Z,N,Calls,2",
+        "2026-10-25T01:30Z,N,Calls,2",
+        "2026-10-25T02:00Z,N,Calls,3",
+        "2026-10-25T02:00,N,Calls,3",
+    ]
+    inputs = demand(tmp_path, rows)
+    assert [(rule, row) for rule, _, row, _, _ in found(inputs)] == [("repeat", 3), ("repeat", 5), ("repeat", 8)]
+    assert inputs.volumes("2026-10")["y"].tolist() == [1, 4, 3]
+
+
+def test_an_unknown_time_zone_stops_the_run(tmp_path: Path) -> None:
+    inputs = sources.read(folder(tmp_path, sites="site,name,time_zone\nN,North,Europe/Dubln\nS,South,\n"))
+    assert found(inputs) == [("not_a_choice", "sites", 2, "time_zone", "Europe/Dubln")]
+    assert severities(inputs) == {"not_a_choice": "error"}
+    assert inputs.tables["sites"]["site"].tolist() == ["N", "S"]
 
 
 def test_clock_gaps_are_the_published_ones() -> None:
@@ -914,3 +1122,41 @@ def test_both_sides_of_a_city_budget_keep_their_totals_though_one_key_is_blank(t
     actuals = inputs.actuals("2015-06")
     assert actuals.loc[actuals["cost_centre"] == "(none)", "amount_cents"].sum() == sides["Revenue"]
     assert actuals.loc[actuals["account"] == "(unassigned)", "amount_cents"].sum() == sides["Expense"]
+
+
+@needs_real
+def test_both_sides_of_a_city_budget_by_year_keep_their_totals_in_both_versions(tmp_path: Path) -> None:
+    city = pd.read_csv(REAL / "dirty" / "oakland_original_vs_adjusted_FY14-15.csv", dtype=str, keep_default_na=False)
+    versions = {"original": "original_budget", "amended": "adjusted_budget"}
+    lines: dict[tuple[str, str, str], Decimal] = {}
+    sides: dict[tuple[str, str], Decimal] = {}
+    for row in city.to_dict("records"):
+        for version, column in versions.items():
+            amount = Decimal(row[column] or 0)
+            key, side = (version, row["department"], row["account_category"]), (version, row["account_type"])
+            lines[key] = lines.get(key, Decimal(0)) + amount
+            sides[side] = sides.get(side, Decimal(0)) + amount
+    names = sorted(set(city["account_category"]) - {""})
+    accounts = [f'"{name}","{name}",revenue,Revenue,fixed' for name in names] + [",Not given,cost,Cost,fixed"]
+    departments = sorted(set(city["department"]) - {"(none)"})
+    data = folder(
+        tmp_path,
+        accounts="account,name,type,pl_line,behaviour\n" + "\n".join(accounts),
+        cost_centres="cost_centre,valid_from,name,department,site\n"
+        + "\n".join(f'"{name}",2014-07-01,"{name}","{name}",Oakland' for name in departments),
+        budget=BUDGET + "\n".join(f'{v},2015,"{d}","{a}",{amount}' for (v, d, a), amount in lines.items()),
+    )
+    (data / "workbook.toml").write_text(
+        '[fiscal_year]\nstart_month = 7\n[budget]\nversion = "amended"\n', encoding="utf-8"
+    )
+    inputs = sources.read(data)
+    assert found(inputs) == []
+    read = inputs.tables["budget"].merge(inputs.tables["accounts"], on="account", how="left", validate="m:1")
+    totals = read.groupby(["version", "type"], dropna=False)["amount_cents"].sum().to_dict()
+    assert totals == {
+        (v, {"Revenue": "revenue", "Expense": "cost"}[side]): to_cents(a) for (v, side), a in sides.items()
+    }
+    published = {side: amount for (version, side), amount in sides.items() if version == "original"}
+    assert published == {"Revenue": Decimal("1090238743.00"), "Expense": Decimal("1090122151.00")}
+    assert len(read) == len(lines)
+    assert inputs.entities() == ["Oakland", "(all)"]

@@ -24,19 +24,15 @@ from opsanalytics.schemas import LARGE, TABLES
 from opsanalytics.settings import Settings, read_settings
 from opsanalytics.sources import cells, control, entities, instants, rows
 from opsanalytics.sources.faults import DataError, Findings, LeftOut, quarantine_frame, typed_frame
+from opsanalytics.sources.finding import Source, UnreadableError, find, first_line, report_unreadable
 from opsanalytics.sources.inputs import FILE_COLUMNS, SETTINGS_FILE, Inputs, load
 from opsanalytics.sources.reading import (
     ROW,
-    Source,
     Staged,
-    UnreadableError,
     file_literal,
-    find,
-    first_line,
     literal,
     quoted,
     report_ragged,
-    report_unreadable,
     scalar,
     stage,
 )
@@ -131,6 +127,10 @@ class _Check:
             return
         self.staged[source.table] = staged
         self._check_rows(typed, staged)
+        if not rows.report_sums(self.con, typed, self.findings):
+            del self.staged[source.table]
+            self._file(source, 0, 0)
+            return
         read = scalar(self.con, f"SELECT count(*) FROM {typed.relation}") + len(staged.ragged)
         self._file(source, read, read - len(self.findings.rows_left(source.table)))
         self._keep(typed)
@@ -146,7 +146,9 @@ class _Check:
                 select = instants.localised(column.name, f"({select})", zone)
         if table.name == "ledger" and self.settings.ledger_sign == "debit_credit":
             natural = (
-                f"CASE WHEN account IN ({self._revenue()}) THEN -amount_cents ELSE amount_cents END AS amount_cents"
+                f"CASE WHEN account IN ({self._revenue()}) "
+                f"AND amount_cents BETWEEN -{cells.LARGEST} AND {cells.LARGEST} "
+                "THEN -amount_cents ELSE amount_cents END AS amount_cents"
             )
             select = f"SELECT * REPLACE ({natural}) FROM ({select})"
         if table.name in LARGE:
@@ -229,6 +231,8 @@ class _Check:
         if name == "cost_centres":
             rows.report_overlaps(frame, numbers, self.staged[name].file, self.findings)
             self.cost_centres = rows.CostCentres(frame, self.settings.calendar)
+        if name == "budget":
+            rows.report_unknown_version(frame, self.settings.budget_version, self.staged[name].file, self.findings)
 
     def _keep_demand(self, typed: rows.Typed) -> None:
         found = instants.infer_frequencies(self.con, typed.relation, typed.file, self.findings)
@@ -256,9 +260,7 @@ class _Check:
     def _control_totals(self) -> None:
         if "control_totals" not in self.tables or "ledger" not in self.staged:
             return
-        compared = control.Control(
-            self.con, self.tables.get("accounts"), self.cost_centres, self.settings.calendar, self.settings.minor_digits
-        )
+        compared = control.Control(self.con, self.tables.get("accounts"), self.cost_centres, self.settings)
         ledger = f"read_parquet({file_literal(self.keeper.path / 'ledger.parquet')})"
         self.control = compared.compare(
             self.tables["control_totals"],

@@ -16,14 +16,15 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from opsanalytics.formats import UNASSIGNED
+from opsanalytics.formats import UNASSIGNED, money
 from opsanalytics.schemas import LARGE, Column, Table, dtype, schema
 from opsanalytics.sources.faults import QUARANTINED, Findings
 from opsanalytics.sources.reading import ROW, Staged, literal, quoted
 
 BAD = "__bad"
 FORM, OFFSET, UTC = "__form", "__offset", "__utc"  # how an instant was written, and its UTC time where known
-_HELPERS = (FORM, OFFSET, UTC)
+TWICE = "__twice"  # its UTC time again, where its local time came twice
+LARGEST = 10**15  # of an amount in minor units, and of any other number: beyond it sums are no longer exact
 
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)"
 _INSTANT = r"[0-9]{4}-[0-9]{2}(-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.0+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?)?"
@@ -41,6 +42,7 @@ _PATTERNS = {
     "time": r"([01][0-9]|2[0-3]):[0-5][0-9](:00)?|24:00(:00)?",
 }
 _NUMERIC = ("money", "decimal", "number", "share", "integer")
+_TOO_LARGE = "too_large"  # to the reader an out_of_range, with a remedy of its own
 _DATED = ("month", "month_or_year", "day", "instant")
 _SHAPES = {
     "money": "as a plain number, for example 1234.50",
@@ -157,6 +159,10 @@ def _parse_rule_sql(table: Table, column: Column, staged: Staged, minor_digits: 
     cases = [f"WHEN {text} IS NULL THEN NULL", f"WHEN NOT {_matches(text, column.kind)} THEN 'unparsable'"]
     if column.kind == "money":
         cases.append(f"WHEN {_too_fine(text, minor_digits)} THEN 'too_many_decimals'")
+    if column.kind in _NUMERIC:
+        scale = 10**minor_digits if column.kind == "money" else 1
+        size = f"coalesce(try_cast(({typed}) AS DOUBLE), try_cast({text} AS DOUBLE) * {scale})"
+        cases.append(f"WHEN {size} NOT BETWEEN -{LARGEST} AND {LARGEST} THEN {literal(_TOO_LARGE)}")
     if column.kind not in ("flag", "decimal"):
         cases.append(f"WHEN ({typed}) IS NULL THEN 'unparsable'")
     if column.kind in _DATED:
@@ -213,6 +219,9 @@ def typed_select(table: Table, staged: Staged, minor_digits: int) -> str:
                 ("'1900'", "'2200'") if "month" in column.kind else ("TIMESTAMP '1900-01-01'", "TIMESTAMP '2200-01-01'")
             )
             broken.append(f"{name} < {low} OR {name} >= {high}")
+        if column.kind in _NUMERIC:
+            number = f"try_cast({name} AS DOUBLE)" if column.kind == "decimal" else name
+            broken.append(f"{number} NOT BETWEEN -{LARGEST} AND {LARGEST}")
         if table.name in LARGE and (rule := _value_rule_sql(table, column, name)) != "NULL":
             broken.append(f"({rule}) IS NOT NULL")
     bad = " OR ".join(f"coalesce({test}, false)" for test in broken) or "false"
@@ -249,6 +258,7 @@ def _report_cell(
     table: Table, file: str, row: int, column: Column, rule: str, value: str, minor_digits: int, findings: Findings
 ) -> None:
     remedy = _remedy(column, rule, minor_digits)
+    rule = "out_of_range" if rule == _TOO_LARGE else rule
     findings.report(QUARANTINED, table.name, file, row, column.name, rule, value, remedy)
     counted = not (table.name == "ledger" and column.name == "amount")
     findings.leave_out(table.name, row, rule, column.name, value, counted=counted)
@@ -259,6 +269,12 @@ def _report_cell(
 def _remedy(column: Column, rule: str, minor_digits: int) -> str:
     if rule == "unparsable":
         return f"Write {column.name} {_SHAPES[column.kind]}; the row is left out until then."
+    if rule == _TOO_LARGE:
+        most = money(LARGEST, minor_digits) if column.kind == "money" else f"{LARGEST:,}"
+        return (
+            f"{column.name} must lie within {most} on either side of zero: look for cells run together or a lost "
+            "decimal point; the row is left out until then."
+        )
     if rule == "too_many_decimals":
         return (
             f"The currency has {minor_digits} decimals (minor_digits in workbook.toml): round {column.name} where it "

@@ -5,6 +5,10 @@ an unreadable cell; repeats are counted out. Some lines left out have no certain
 site or type is not known, and of a wrong period only that the right one is another. Such a line is
 counted where it closes a difference exactly, else where it says that it belongs. An unreadable
 amount makes the totals it may belong to unknown.
+
+A total of one type stands in the natural sign of its accounts, a total of all types in the ledger's
+own: of a ledger kept in debit and credit that has revenue below zero. There the sign of a line whose
+account is unknown goes by the total it is counted in.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ import duckdb
 import pandas as pd
 
 from opsanalytics.formats import ALL, money
-from opsanalytics.periods import Calendar, shift
+from opsanalytics.periods import shift
+from opsanalytics.settings import Settings
 from opsanalytics.sources.faults import ERROR, Findings, typed_frame
 from opsanalytics.sources.reading import ROW
 from opsanalytics.sources.rows import LATE_MONTHS, CostCentres
@@ -34,7 +39,10 @@ _MOST_SUMS = 20_000  # beyond so many partial sums no subset is sought
 
 @dataclass(frozen=True)
 class _Total:
-    """One stated total; `site` and `type` are "(all)" where it covers all of them."""
+    """One stated total; `site` and `type` are "(all)" where it covers all of them.
+
+    `debit_credit`: the ledger is kept in debit and credit.
+    """
 
     row: int
     period: str
@@ -42,6 +50,7 @@ class _Total:
     type: str
     stated: int
     lines: int | None
+    debit_credit: bool
     accepted: int = 0
     accepted_lines: int = 0
     quarantined: int = 0
@@ -55,6 +64,11 @@ class _Total:
     def covers(self, site: str | None, kind: str | None) -> bool:
         """May a line of this site and type (None where unknown) belong to the total?"""
         return (self.site == ALL or site in (None, self.site)) and (self.type == ALL or kind in (None, self.type))
+
+    def signed(self, kind: str | None, cents: int) -> int:
+        """Return an amount in the total's sign; it comes in its type's natural sign, of an unknown type as written."""
+        credit = kind == "revenue" if self.type == ALL else kind is None and self.type == "revenue"
+        return -cents if self.debit_credit and credit else cents
 
 
 @dataclass(frozen=True)
@@ -91,16 +105,16 @@ class Control:
         con: duckdb.DuckDBPyConnection,
         accounts: pd.DataFrame | None,
         cost_centres: CostCentres | None,
-        calendar: Calendar,
-        minor_digits: int,
+        settings: Settings,
     ) -> None:
         self._con = con
         self._types: dict[str, str] = (
             {} if accounts is None else dict(zip(accounts["account"], accounts["type"], strict=True))
         )
         self._cost_centres = cost_centres
-        self._calendar = calendar
-        self._minor_digits = minor_digits
+        self._calendar = settings.calendar
+        self._minor_digits = settings.minor_digits
+        self._debit_credit = settings.ledger_sign == "debit_credit"
 
     def compare(
         self, stated: pd.DataFrame, rows: Sequence[int], file: str, accepted: str, typed: str, findings: Findings
@@ -110,7 +124,7 @@ class Control:
         `stated` is the checked table, `rows` its row numbers; `accepted` the accepted ledger lines and
         `typed` all that were read, as relations.
         """
-        totals = self._accepted(list(_stated(stated, rows)), accepted)
+        totals = self._accepted(list(_stated(stated, rows, debit_credit=self._debit_credit)), accepted)
         lines = self._left_lines(typed, findings)
         totals = _place(totals, lines)
         for total in totals:
@@ -193,7 +207,7 @@ class Control:
         return self._money(cents).replace(",", "")
 
 
-def _stated(stated: pd.DataFrame, rows: Sequence[int]) -> Iterable[_Total]:
+def _stated(stated: pd.DataFrame, rows: Sequence[int], *, debit_credit: bool) -> Iterable[_Total]:
     columns = [stated[name].tolist() for name in ("period", "site", "type", "amount_cents", "lines")]
     for row, period, site, kind, cents, lines in zip(rows, *columns, strict=True):
         yield _Total(
@@ -203,12 +217,15 @@ def _stated(stated: pd.DataFrame, rows: Sequence[int]) -> Iterable[_Total]:
             ALL if pd.isna(kind) else str(kind),
             int(cents),
             None if pd.isna(lines) else int(lines),
+            debit_credit,
         )
 
 
 def _with_accepted(total: _Total, sums: Iterable[tuple[str | None, str | None, int, int]]) -> _Total:
     mine = [
-        (cents, count) for site, kind, cents, count in sums if total.site in (ALL, site) and total.type in (ALL, kind)
+        (total.signed(kind, cents), count)
+        for site, kind, cents, count in sums
+        if total.site in (ALL, site) and total.type in (ALL, kind)
     ]
     return replace(total, accepted=sum(c for c, _ in mine), accepted_lines=sum(n for _, n in mine))
 
@@ -237,7 +254,7 @@ def _close(totals: list[_Total], mine: Sequence[int], movable: Sequence[_Line]) 
     for k in mine:
         if not totals[k].known or not totals[k].difference:
             continue
-        chosen = _subset([line for line in rest if line.may_belong(totals[k])], totals[k].difference)
+        chosen = _subset([line for line in rest if line.may_belong(totals[k])], totals[k])
         for line in chosen:
             totals[k] = _with_line(totals[k], line)
             rest.remove(line)
@@ -248,23 +265,24 @@ def _close(totals: list[_Total], mine: Sequence[int], movable: Sequence[_Line]) 
 
 
 def _with_line(total: _Total, line: _Line) -> _Total:
-    cents = total.quarantined + (line.cents or 0)
+    cents = total.quarantined + total.signed(line.type, line.cents or 0)
     return replace(total, quarantined=cents, quarantined_lines=total.quarantined_lines + 1)
 
 
-def _subset(lines: Sequence[_Line], wanted: int) -> tuple[_Line, ...]:
-    """Return the lines that add up to `wanted` exactly, the fewest and first; none when no subset does."""
+def _subset(lines: Sequence[_Line], total: _Total) -> tuple[_Line, ...]:
+    """Return the lines that add up to what `total` lacks exactly, the fewest and first; none when no subset does."""
     sums: dict[int, tuple[_Line, ...]] = {0: ()}
     for line in lines:
         assert line.cents is not None  # lines without an amount are no candidates
+        amount = total.signed(line.type, line.cents)
         for cents, chosen in list(sums.items()):
             longer = (*chosen, line)
-            held = sums.get(cents + line.cents)
-            if cents + line.cents != 0 and (held is None or len(longer) < len(held)):
-                sums[cents + line.cents] = longer
+            held = sums.get(cents + amount)
+            if cents + amount != 0 and (held is None or len(longer) < len(held)):
+                sums[cents + amount] = longer
         if len(sums) > _MOST_SUMS:
             break
-    return sums.get(wanted, ())
+    return sums.get(total.difference, ())
 
 
 def _as_row(total: _Total) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ import duckdb
 import pandas as pd
 
 from opsanalytics.formats import ALL, UNASSIGNED, nearest
-from opsanalytics.periods import Calendar
+from opsanalytics.periods import Calendar, is_month
 from opsanalytics.schemas import LARGE, TABLES
 from opsanalytics.settings import Materiality, Settings
 from opsanalytics.sources.cells import frame_of, storable
@@ -70,17 +70,20 @@ class Inputs:
             found |= {site for (site,) in self._query(f"SELECT DISTINCT site FROM {self._relation('demand')}")}
         if "cost_centres" in self.tables:
             centres = CostCentres(self.tables["cost_centres"], self.settings.calendar)
-            found |= {site for pair in self._money_places() if (site := centres.site(*pair)) is not None}
+            found |= {centres.home(*pair) for pair in self.places()}
         return [*sorted(found - {UNASSIGNED, ALL}), ALL]
 
-    def _money_places(self) -> set[tuple[str, str]]:
+    def places(self) -> set[tuple[str, str]]:
+        """Return each cost centre and month with a ledger line or a budget; one by year is in all its months."""
         pairs: set[tuple[str, str]] = set()
         if self.has("ledger"):
             rows = self._query(f"SELECT DISTINCT cost_centre, period FROM {self._relation('ledger')}")
             pairs |= {(str(cost_centre), str(period)) for cost_centre, period in rows}
         if "budget" in self.tables:
             budget = self.tables["budget"][["cost_centre", "period"]].drop_duplicates()
-            pairs |= set(budget.itertuples(index=False, name=None))
+            for cost_centre, period in budget.itertuples(index=False, name=None):
+                months = (period,) if is_month(period) else self.settings.calendar.months_of_year(int(period))
+                pairs |= {(cost_centre, month) for month in months}
         return pairs
 
     def actuals(self, period: str) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -21,26 +22,16 @@ import duckdb
 
 from opsanalytics.formats import nearest
 from opsanalytics.schemas import LARGE, TABLES, Table
-from opsanalytics.sources.faults import ERROR, QUARANTINED, DataError, Findings
+from opsanalytics.sources.faults import ERROR, QUARANTINED, Findings
+from opsanalytics.sources.finding import Source, UnreadableError, first_line, report_unreadable
 from opsanalytics.sources.sheets import MONTH_KINDS, cell_text
 
 if TYPE_CHECKING:
     from opsanalytics.settings import Settings
 
-WORKBOOK = "workbook.xlsx"
 ROW = "__row"  # the row number's column in every staged relation
-_SUFFIXES = (".csv", ".parquet")
 _BLANKS = r"' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 _MAX_LINE = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where one table comes from."""
-
-    table: str
-    path: Path
-    sheet: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,86 +53,6 @@ class Staged:
     natives: Mapping[str, str] = field(default_factory=dict)
 
 
-class UnreadableError(ValueError):
-    """This file cannot be read; the message says why, `row` where."""
-
-    def __init__(self, reason: str, row: int = 0) -> None:
-        super().__init__(reason)
-        self.row = row
-
-
-def find(data: Path, findings: Findings) -> list[Source]:
-    """Return the source of each table in a data folder (or a workbook file alone), by table name.
-
-    Raises DataError when there is no such folder or no table in it.
-    """
-    if not data.exists():
-        raise DataError(
-            f"There is no data folder {data}. Check the path, or write a sample with `opsanalytics sample {data}`."
-        )
-    candidates = list(_candidates(data, findings))
-    if not candidates and not findings.faults:
-        raise DataError(
-            f"{data} holds no table. Put one file per table there, for example ledger.csv, "
-            f"or a {WORKBOOK} with a sheet for each."
-        )
-    known = []
-    for source in candidates:
-        if source.table in TABLES:
-            known.append(source)
-        else:
-            _report_unknown_table(source, findings)
-    return list(_one_each(known, findings))
-
-
-def _candidates(data: Path, findings: Findings) -> Iterator[Source]:
-    paths = sorted(data.iterdir()) if data.is_dir() else [data]
-    for path in paths:
-        if path.name.startswith((".", "~$")) or not path.is_file():
-            continue
-        if path.suffix.lower() in _SUFFIXES:
-            yield Source(path.stem, path)
-        elif path.suffix.lower() == ".xlsx":
-            if path.name == WORKBOOK or not data.is_dir():
-                yield from _sheets(path, findings)
-            else:
-                remedy = f"Only {WORKBOOK} is read: rename the file, or save each of its sheets as <table>.csv."
-                findings.report(ERROR, "", path.name, 0, "", "unknown_table", path.stem, remedy)
-
-
-def _sheets(path: Path, findings: Findings) -> Iterator[Source]:
-    import python_calamine
-
-    try:
-        names = python_calamine.CalamineWorkbook.from_path(str(path)).sheet_names
-    except (python_calamine.CalamineError, OSError) as error:
-        report_unreadable(Source("", path), UnreadableError(f"it is not a workbook ({first_line(error)})"), findings)
-        return
-    for name in names:
-        yield Source(name, path, sheet=name)
-
-
-def _report_unknown_table(source: Source, findings: Findings) -> None:
-    what = "sheet" if source.sheet else "file"
-    near = nearest(source.table, TABLES)
-    remedy = f"No table is called '{source.table}'; the nearest is '{near}'. Rename the {what}, or move it elsewhere."
-    findings.report(ERROR, source.table, source.path.name, 0, "", "unknown_table", source.table, remedy)
-
-
-def _one_each(sources: Iterable[Source], findings: Findings) -> Iterator[Source]:
-    by_table: dict[str, list[Source]] = {}
-    for source in sources:
-        by_table.setdefault(source.table, []).append(source)
-    for table in (name for name in TABLES if name in by_table):
-        found = by_table[table]
-        if len(found) == 1:
-            yield found[0]
-            continue
-        names = ", ".join(source.path.name for source in found)
-        remedy = f"{names} all hold the table '{table}': keep one of them in the data folder."
-        findings.report(ERROR, table, names, 0, "", "unreadable", table, remedy)
-
-
 def stage(
     con: duckdb.DuckDBPyConnection, source: Source, settings: Settings, findings: Findings, store: Path
 ) -> Staged | None:
@@ -160,15 +71,6 @@ def stage(
     except (duckdb.Error, OSError) as error:
         report_unreadable(source, UnreadableError(first_line(error)), findings)
     return None
-
-
-def report_unreadable(source: Source, error: UnreadableError, findings: Findings) -> None:
-    remedy = f"{source.path.name} cannot be read: {error}. Export it again (CSV as UTF-8), then repeat the check."
-    findings.report(ERROR, source.table, source.path.name, error.row, "", "unreadable", source.path.name, remedy)
-
-
-def first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 # -- columns ----------------------------------------------------------------------------------
@@ -193,13 +95,21 @@ def _match_columns(
         elif not column.optional or column.name in renamed:
             missing = True
             _report_missing(source, column.name, wanted, free, findings)
-    used = set(places.values())
-    for place, name in enumerate(names):
-        if place not in used and name not in renamed and name:
-            _report_unknown_column(
-                source, table, name, [c.name for c in table.columns if c.name not in places], findings
-            )
+    lacking = [c.name for c in table.columns if c.name not in places]
+    used = {names[place] for place in places.values()}
+    for name in names:
+        if name and name not in used and name not in renamed and not _is_misnamed(table, name, lacking, free):
+            _report_unknown_column(source, table, name, lacking, findings)
     return None if missing else places
+
+
+def _is_misnamed(table: Table, name: str, lacking: Sequence[str], free: Sequence[str]) -> bool:
+    """Is `name` clearly a required column by another name, so that the fault of the missing one says it all?"""
+    near = nearest(name, lacking)
+    if near is None or table.column(near).optional or nearest(near, free) != name:
+        return False
+    mine, wanted = name.lower(), near.lower()
+    return wanted in mine or mine in wanted or bool(get_close_matches(mine, [wanted]))
 
 
 def _report_missing(source: Source, column: str, wanted: str, free: Sequence[str], findings: Findings) -> None:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
-from opsanalytics.formats import ALL, NONE, UNASSIGNED
+from opsanalytics.formats import ALL, NONE, UNASSIGNED, nearest
 from opsanalytics.periods import Calendar, is_month, shift
 from opsanalytics.schemas import TABLES, Column, Table
-from opsanalytics.sources.cells import BAD, FORM, OFFSET, UTC
+from opsanalytics.sources.cells import BAD, FORM, OFFSET, TWICE, UTC
 from opsanalytics.sources.faults import ERROR, QUARANTINED, Findings
-from opsanalytics.sources.reading import ROW, literal, quoted
+from opsanalytics.sources.reading import ROW, literal, quoted, scalar
 
 LATE_MONTHS = 2  # a posting may belong to a month so many before the one it is posted in
 
@@ -29,6 +29,7 @@ _SUSPECT = r"[0-9][eE]\+[0-9][0-9]|[0-9]\.0([^0-9]|$)"  # the same two, for SQL
 _POINT_ZERO = re.compile(r"(?<![0-9.])([0-9]+)\.0(?![0-9])")
 _WRITTEN = {"month": "%Y-%m", "day": "%Y-%m-%d", "time": "%Y-%m-%dT%H:%M"}
 _NO_ORPHANS = (UNASSIGNED, NONE)
+_LARGEST_SUM = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ class Typed:
 
     @property
     def key(self) -> list[str]:
-        """The key's columns as they identify a row: an instant with an offset by its UTC time as well."""
+        """The key's columns as they identify a row: an instant by its local time and, if that came twice, its UTC."""
         names = [self.table.column(name).typed_name for name in self.table.key]
-        return names + ([UTC] if any(self.table.column(name).kind == "instant" for name in self.table.key) else [])
+        return names + ([TWICE] if any(self.table.column(name).kind == "instant" for name in self.table.key) else [])
 
 
 def sync_left(con: duckdb.DuckDBPyConnection, table: str, findings: Findings) -> None:
@@ -167,7 +168,7 @@ def _twins(
     if not entries:
         return {}
     con.register("mangled_pairs", pd.DataFrame(entries, columns=["name", "bad", "code"]))
-    helpers = [UTC] if UTC in typed.key else []
+    helpers = [TWICE] if TWICE in typed.key else []
     same, spelt = [], []
     for name in [*(c.typed_name for c in typed.table.columns), *helpers]:
         cell = f"m.{quoted(name)} IS NOT DISTINCT FROM c.{quoted(name)}"
@@ -292,6 +293,17 @@ class CostCentres:
         if not valid:
             return UNASSIGNED if cost_centre in _NO_ORPHANS else None
         return max(valid, key=lambda v: (v.last >= last, v.first)).site
+
+    def home(self, cost_centre: str, month: str) -> str:
+        """Return the site to which an amount of a month counts: also outside its validity a cost centre has one.
+
+        That is the last one before or, before the first, the first; "(unassigned)" for one not in the table.
+        """
+        last, known = self._calendar.last_day(month), self._known.get(cost_centre, [])
+        begun = [v for v in known if v.first <= last]
+        if begun:
+            return max(begun, key=lambda v: (v.last >= last, v.first)).site
+        return min(known, key=lambda v: v.first).site if known else UNASSIGNED
 
 
 def report_orphans(
@@ -437,6 +449,31 @@ def report_overlaps(frame: pd.DataFrame, rows: Sequence[int], file: str, finding
                 findings.report(
                     ERROR, "cost_centres", file, later, "valid_from", "overlapping_validity", start.isoformat(), remedy
                 )
+
+
+def report_sums(con: duckdb.DuckDBPyConnection, typed: Typed, findings: Findings) -> bool:
+    """Report a table whose money cannot be added up in 64 bits, each amount being small enough; False then."""
+    for column in typed.table.columns:
+        if column.kind != "money":
+            continue
+        total = scalar(con, f"SELECT coalesce(sum(abs({quoted(column.typed_name)})::HUGEINT), 0) FROM {typed.open}")
+        if total > _LARGEST_SUM:
+            remedy = f"The table's {column.name}s are too large to be added up to the cent. Check them at the source."
+            findings.report(ERROR, typed.table.name, typed.file, 0, column.name, "out_of_range", str(total), remedy)
+            return False
+    return True
+
+
+def report_unknown_version(budget: pd.DataFrame, version: str, file: str, findings: Findings) -> None:
+    """Report that the budget holds no row of the version in force."""
+    held = sorted(budget["version"].unique())
+    if not held or version in held:
+        return
+    remedy = (
+        f"The budget has no version '{version}'; it has {', '.join(held)}, and the nearest is "
+        f"'{nearest(version, held)}'. Name the one in force in workbook.toml: [budget] version."
+    )
+    findings.report(ERROR, "budget", file, 0, "version", "unknown_version", version, remedy)
 
 
 def known_tables() -> Sequence[str]:

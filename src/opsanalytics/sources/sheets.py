@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 
 MONTH_KINDS = ("month", "month_or_year")
+_DAY_ONE = (1900, 1, 1)  # what a sheet makes of the number 1; as a time of day that is the end of the day
 
 
 def cell_text(cell: object, kind: str) -> str:
@@ -14,6 +15,9 @@ def cell_text(cell: object, kind: str) -> str:
         return "true" if cell else "false"
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() else _plain(f"{cell:.15g}")
+    if kind == "time" and isinstance(cell, dt.date) and (cell.year, cell.month, cell.day) == _DAY_ONE:
+        whole = not isinstance(cell, dt.datetime) or cell.time() == dt.time()
+        return "24:00" if whole else str(cell)
     if isinstance(cell, dt.datetime):
         return _day_text(cell.date(), kind) if kind != "instant" and cell.time() == dt.time() else cell.isoformat(" ")
     if isinstance(cell, dt.date):
