@@ -15,7 +15,8 @@ report: .venv/ready
 	@$(BIN)/opsanalytics run $(PERIOD) --data $(DATA)
 
 test: .venv/ready
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
+	$(BIN)/ruff format --no-cache --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 

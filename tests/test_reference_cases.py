@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import adapters_budget
 import adapters_staffing
-import pytest
 
 FOLDER = Path(os.environ.get("OPSANALYTICS_CASES") or Path(__file__).parent / "cases")
 ADAPTERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {**adapters_budget.ADAPTERS, **adapters_staffing.ADAPTERS}
