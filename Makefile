@@ -39,7 +39,7 @@ bench: .venv/ready
 lock: .venv/ready
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra models --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.lock
+		--no-header --no-annotate --quiet --output-file requirements.lock
 
 # The lock names every package, dependencies of dependencies included, hence --no-deps; pip compiles the bytecode once.
 .venv/ready: requirements.lock pyproject.toml
