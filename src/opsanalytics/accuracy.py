@@ -22,13 +22,13 @@ def wape(actual: ArrayLike, forecast: ArrayLike) -> float:
 
     Arrays of one length; ValueError otherwise. NaN pairs are left out; NaN when all actuals are zero.
     """
-    y, f = _pairs(actual, forecast)
+    y, f = _aligned(actual, forecast)
     return _ratio(float(np.abs(y - f).sum()), float(np.abs(y).sum()))
 
 
 def bias(actual: ArrayLike, forecast: ArrayLike) -> float:
     """Where does the forecast lean? sum (f - y) / sum |y|, a share; above zero it is too high."""
-    y, f = _pairs(actual, forecast)
+    y, f = _aligned(actual, forecast)
     return _ratio(float((f - y).sum()), float(np.abs(y).sum()))
 
 
@@ -37,7 +37,7 @@ def smape(actual: ArrayLike, forecast: ArrayLike) -> float:
 
     A pair of two zeros is a perfect forecast and counts as 0.
     """
-    y, f = _pairs(actual, forecast)
+    y, f = _aligned(actual, forecast)
     if not y.size:
         return float("nan")
     size = np.abs(y) + np.abs(f)
@@ -55,7 +55,7 @@ def mase(actual: ArrayLike, forecast: ArrayLike, training: ArrayLike, season: in
     """
     if season < 1:
         raise ValueError(f"season is {season}: it must be 1 step or more.")
-    y, f = _pairs(actual, forecast)
+    y, f = _aligned(actual, forecast)
     history = np.asarray(training, dtype=np.float64)
     steps = np.abs(history[season:] - history[:-season])
     steps = steps[~np.isnan(steps)]
@@ -71,7 +71,7 @@ def pinball(actual: ArrayLike, forecast: ArrayLike, quantile: float) -> float:
     """
     if not 0 < quantile < 1:
         raise ValueError(f"quantile is {quantile}: it must lie between 0 and 1.")
-    y, f = _pairs(actual, forecast)
+    y, f = _aligned(actual, forecast)
     if not y.size:
         return float("nan")
     return float(np.maximum(quantile * (y - f), (quantile - 1) * (y - f)).mean())
@@ -83,11 +83,6 @@ def coverage(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> float:
     if not y.size:
         return float("nan")
     return float(((lo <= y) & (y <= hi)).mean())
-
-
-def _pairs(actual: ArrayLike, forecast: ArrayLike) -> tuple[Floats, Floats]:
-    y, f = _aligned(actual, forecast)
-    return y, f
 
 
 def _aligned(*values: ArrayLike) -> tuple[Floats, ...]:

@@ -21,7 +21,6 @@ import pandas as pd
 
 from opsanalytics import budget, demand, sources, staffing
 from opsanalytics.formats import ALL, TOTAL, UNASSIGNED, slug
-from opsanalytics.periods import is_month
 from opsanalytics.schemas import NEEDS
 from opsanalytics.settings import Materiality
 
@@ -38,7 +37,7 @@ _TYPES: dict[type[Any], str] = {
     demand.DemandForecast: "seasonal_demand",
     staffing.StaffingForecast: "staffing_forecast",
 }
-_PLACED = ["period", "cost_centre"]
+_FRAMES = ("figures", "forecasts", "staffing")
 _SOURCE = {"AC": "ledger", "PY": "ledger", "FC": "ledger", "PL": "budget"}
 
 
@@ -112,12 +111,8 @@ def _variances(inputs: sources.Inputs, period: str) -> list[Result]:
 def _entities(inputs: sources.Inputs, period: str) -> list[str]:
     """Return the entities, and `(unassigned)` where money has no site, so that they sum to the whole."""
     named = inputs.entities()
-    calendar = inputs.settings.calendar
-    plan = inputs.tables["budget"][_PLACED].drop_duplicates()
-    months = {p: (p,) if is_month(p) else calendar.months_of_year(int(p)) for p in plan["period"].unique()}
-    plan = plan.assign(period=plan["period"].map(months)).explode("period").astype({"period": "str"})
-    money = pd.concat([inputs.actuals(period)[_PLACED], plan]).drop_duplicates()
-    placed = budget.placed(money, inputs.tables["cost_centres"], calendar)
+    money = pd.DataFrame(sorted(inputs.places(period)), columns=["cost_centre", "period"], dtype="str")
+    placed = budget.placed(money, inputs.tables["cost_centres"], inputs.settings.calendar)
     return [UNASSIGNED, *named] if (placed["site"] == UNASSIGNED).any() else named
 
 
@@ -218,9 +213,6 @@ def figures(result: Result) -> pd.DataFrame:
         parts = _staff_figures(result)
     frame = pd.concat([part for part in parts if not part.empty] or [_complete(pd.DataFrame(), result, "")])
     return frame.sort_values(KEY, ignore_index=True)
-
-
-_FRAMES = ("figures", "forecasts", "staffing")
 
 
 def _frames(result: Result) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

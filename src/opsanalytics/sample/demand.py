@@ -136,7 +136,6 @@ LEVEL_SHIFTS = (
     LevelShift("Cork", "Parcels", dt.date(2025, 2, 3), 880, 2026, "a retail customer left"),
     LevelShift("Galway", "Order lines", dt.date(2026, 5, 4), 1350, 2028, "a new customer"),
 )
-OPEN = {"desk": ("07:00", "19:00"), "desk Saturday": ("09:00", "13:00"), "site": ("00:00", "24:00")}
 PROFILE = (
     380,
     520,

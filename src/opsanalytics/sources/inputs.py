@@ -73,12 +73,15 @@ class Inputs:
             found |= {centres.home(*pair) for pair in self.places()}
         return [*sorted(found - {UNASSIGNED, ALL}), ALL]
 
-    def places(self) -> set[tuple[str, str]]:
-        """Return each cost centre and month with a ledger line or a budget; one by year is in all its months."""
+    def places(self, through: str | None = None) -> set[tuple[str, str]]:
+        """Return each cost centre and month with a ledger line or a budget; one by year is in all its months.
+
+        Ledger lines of periods after `through`, where it is given, are not looked at.
+        """
         pairs: set[tuple[str, str]] = set()
         if self.has("ledger"):
             rows = self._query(f"SELECT DISTINCT cost_centre, period FROM {self._relation('ledger')}")
-            pairs |= {(str(cost_centre), str(period)) for cost_centre, period in rows}
+            pairs |= {(str(centre), str(period)) for centre, period in rows if through is None or period <= through}
         if "budget" in self.tables:
             budget = self.tables["budget"][["cost_centre", "period"]].drop_duplicates()
             for cost_centre, period in budget.itertuples(index=False, name=None):

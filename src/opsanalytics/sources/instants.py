@@ -19,6 +19,7 @@ import duckdb
 import pandas as pd
 
 from opsanalytics.schemas import TABLES
+from opsanalytics.settings import is_time_zone
 from opsanalytics.sources.cells import BAD, FORM, OFFSET, TWICE, UTC
 from opsanalytics.sources.faults import ERROR, QUARANTINED, Findings
 from opsanalytics.sources.reading import ROW, literal, quoted
@@ -30,7 +31,7 @@ _DENSE = 8  # so many different times of day in a month show at which interval i
 def create_zones(con: duckdb.DuckDBPyConnection, sites: pd.DataFrame | None, default: str) -> None:
     """Create the tables `zones` (site, zone), `offsets` and `gaps` of the organisation's and the sites' time zones."""
     known = {} if sites is None else dict(zip(sites["site"], sites["time_zone"], strict=True))
-    zones = {site: zone for site, zone in known.items() if isinstance(zone, str) and _is_zone(zone)}
+    zones = {site: zone for site, zone in known.items() if isinstance(zone, str) and is_time_zone(zone)}
     used = sorted({default, *zones.values()})
     _create(con, "zones", "site VARCHAR, zone VARCHAR", zones.items())
     steps = [(zone, *step) for zone in used for step in _steps(zone)]
@@ -54,20 +55,12 @@ def report_unknown_zones(sites: pd.DataFrame, rows: Sequence[int], file: str, fi
     `rows` are the row numbers of the frame.
     """
     for row, zone in zip(rows, sites["time_zone"], strict=True):
-        if isinstance(zone, str) and not _is_zone(zone):
+        if isinstance(zone, str) and not is_time_zone(zone):
             remedy = (
                 "Write the time zone as an IANA name, for example Europe/Dublin, or leave it blank for the "
                 "organisation's: without it the site's times cannot be told."
             )
             findings.report(ERROR, "sites", file, row, "time_zone", "not_a_choice", zone, remedy)
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 @cache
