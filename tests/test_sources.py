@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections import Counter
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -20,7 +21,7 @@ from pandas.testing import assert_frame_equal
 
 from opsanalytics import sources
 from opsanalytics.formats import to_cents
-from opsanalytics.schemas import TABLES, dtype
+from opsanalytics.schemas import TABLES, dtype, schema
 from opsanalytics.sources.instants import clock_gaps
 from opsanalytics.sources.rows import is_mangled_spelling
 
@@ -660,14 +661,142 @@ def test_a_posting_may_belong_to_its_month_or_the_two_before(tmp_path: Path, per
     assert found(inputs) == ([] if accepted else [("wrong_period", "ledger", 5, "period", period)])
 
 
-def test_a_line_in_another_currency_is_left_out_and_its_total_unknown(tmp_path: Path) -> None:
-    lines = [line + (",currency" if k == 0 else ",EUR") for k, line in enumerate(LEDGER.splitlines())]
-    foreign = "D9,1,2026-05-31,2026-05,0100,6000,11.00,,GBP"
-    inputs = sources.read(company(tmp_path, ledger="\n".join([*lines, foreign]) + "\n", control_totals=TOTALS))
-    assert found(inputs) == [("foreign_currency", "ledger", len(lines) + 1, "currency", "GBP")]
-    assert severities(inputs) == {"foreign_currency": "quarantined"}
+# -- currency -------------------------------------------------------------------------------------
+
+CURRENCY_LEDGER = (
+    "document,line,posted_on,period,cost_centre,account,amount,currency\n"
+    "D1,1,2026-05-31,2026-05,0100,4000,1000.00,EUR\n"
+    "D1,2,2026-05-31,2026-05,0100,6000,400.10,\n"
+    "D2,1,2026-05-31,2026-05,0100,6000,100.00,GBP\n"
+    "D2,2,2026-05-31,2026-05,0100,4000,-100.00,GBP\n"
+    "D2,3,2026-06-30,2026-06,0100,6000,0.03,USD\n"
+)
+RATES = (
+    "currency,period,kind,rate\n"
+    "GBP,2026-05,average,1.16425\nGBP,2026-05,budget,1.15\nGBP,2026-05,closing,9.99\n"
+    "USD,2026-06,average,0.50\nUSD,2026-06,budget,0.40\nUSD,2026-05,average,0.75\n"
+)
+
+
+def test_a_line_in_another_currency_counts_at_the_average_rate_rounded_once_half_to_even(tmp_path: Path) -> None:
+    """100.00 GBP: 116.425 at the average rate is 116.42, at the budget rate 115.00; 0.03 USD: 0.015 and 0.012."""
+    inputs = sources.read(company(tmp_path, ledger=CURRENCY_LEDGER, fx_rates=RATES))
+    assert found(inputs) == []
+    actuals = inputs.actuals("2026-06")
+    assert actuals[["period", "account", "amount_cents", "currency_cents", "lines"]].values.tolist() == [
+        ["2026-05", "4000", 1000_00 - 116_42, -1_42, 2],
+        ["2026-05", "6000", 400_10 + 116_42, 1_42, 2],
+        ["2026-06", "6000", 2, 1, 1],
+    ]
+    lines = pd.read_parquet(inputs.ledger).sort_values(["document", "line"])
+    assert lines["currency"].fillna("").tolist() == ["EUR", "", "GBP", "GBP", "USD"]
+    assert lines["currency_cents"].tolist() == [0, 0, 1_42, -1_42, 1]
+    assert str(lines["currency_cents"].dtype) == "int64"
+
+
+def test_a_currency_without_a_rate_for_a_month_names_what_to_add_and_nothing_is_lost(tmp_path: Path) -> None:
+    rates = RATES.replace("GBP,2026-05,average,1.16425\n", "")
+    inputs = sources.read(company(tmp_path, ledger=CURRENCY_LEDGER, fx_rates=rates, control_totals=TOTALS))
+    assert [fault[:5] for fault in found(inputs) if fault[0] == "foreign_currency"] == [
+        ("foreign_currency", "ledger", 4, "currency", "GBP"),
+        ("foreign_currency", "ledger", 5, "currency", "GBP"),
+    ]
+    remedy = inputs.faults.set_index("rule").loc["foreign_currency", "remedy"].iloc[0]
+    assert "Row 4 of ledger.csv is in GBP" in remedy
+    assert "add a row to fx_rates: GBP, 2026-05, average" in remedy
+    assert severities(inputs)["foreign_currency"] == "quarantined"
+    assert file_counts(inputs, "ledger") == (5, 3, 2)
     unknown = inputs.control[~inputs.control["known"]]
-    assert set(unknown["type"]) == {"cost"}
+    assert unknown[["period", "type"]].values.tolist() == [["2026-05", "cost"], ["2026-05", "revenue"]]
+
+
+def test_a_ledger_in_two_currencies_without_rates_is_left_out_line_by_line(tmp_path: Path) -> None:
+    inputs = sources.read(company(tmp_path, ledger=CURRENCY_LEDGER))
+    assert [(rule, row, value) for rule, _, row, _, value in found(inputs)] == [
+        ("foreign_currency", 4, "GBP"),
+        ("foreign_currency", 5, "GBP"),
+        ("foreign_currency", 6, "USD"),
+    ]
+    assert "there is no table fx_rates: add a row to fx_rates: USD, 2026-06, average" in inputs.faults["remedy"][2]
+    assert json.loads(inputs.quarantine["content"][0])["amount"] == "100.00"
+    assert inputs.actuals("2026-06")["amount_cents"].tolist() == [1000_00, 400_10]
+
+
+def test_without_a_budget_rate_the_amount_counts_and_a_note_says_that_its_effect_is_not_known(tmp_path: Path) -> None:
+    rates = RATES.replace("GBP,2026-05,budget,1.15\n", "")
+    inputs = sources.read(company(tmp_path, ledger=CURRENCY_LEDGER, fx_rates=rates))
+    assert found(inputs) == [("no_budget_rate", "ledger", 4, "currency", "GBP")]
+    assert severities(inputs) == {"no_budget_rate": "note"}
+    assert "Add a row to fx_rates: GBP, 2026-05, budget." in inputs.faults["remedy"][0]
+    assert inputs.quarantine.empty
+    assert inputs.actuals("2026-05")["amount_cents"].tolist() == [1000_00 - 116_42, 400_10 + 116_42]
+    assert inputs.actuals("2026-05")["currency_cents"].tolist() == [0, 0]
+
+
+def test_control_totals_count_converted_lines_in_the_organisations_currency(tmp_path: Path) -> None:
+    totals = "period,site,type,amount,lines\n2026-05,North,revenue,883.58,2\n"
+    orphan = "D3,1,2026-05-31,2026-05,0999,6000,10.00,GBP\n"  # 11.64 at the average rate, which the source counts
+    totals += "2026-05,,cost,528.16,3\n"
+    inputs = sources.read(company(tmp_path, ledger=CURRENCY_LEDGER + orphan, fx_rates=RATES, control_totals=totals))
+    assert inputs.faults["rule"].tolist() == ["orphan"]
+    assert inputs.control["agrees"].all()
+    assert inputs.control["quarantined_cents"].max() == 11_64
+
+
+def test_an_orphan_without_a_rate_makes_its_total_unknown(tmp_path: Path) -> None:
+    orphan = "D3,1,2026-05-31,2026-05,0999,6000,10.00,CHF\n"
+    totals = "period,site,type,amount\n2026-05,,cost,999.99\n2026-05,,revenue,883.58\n"
+    inputs = sources.read(company(tmp_path, ledger=CURRENCY_LEDGER + orphan, fx_rates=RATES, control_totals=totals))
+    assert inputs.faults["rule"].tolist() == ["orphan"]
+    assert inputs.control[["type", "known"]].values.tolist() == [["cost", False], ["revenue", True]]
+
+
+def test_a_debit_credit_ledger_is_converted_in_its_natural_sign(tmp_path: Path) -> None:
+    data = company(tmp_path, ledger=CURRENCY_LEDGER, fx_rates=RATES)
+    (data / "workbook.toml").write_text('[ledger]\nsign = "debit_credit"\n', encoding="utf-8")
+    actuals = sources.read(data).actuals("2026-05")
+    assert actuals["amount_cents"].tolist() == [116_42 - 1000_00, 400_10 + 116_42]
+    assert actuals["currency_cents"].tolist() == [1_42, 1_42]
+
+
+def test_rates_that_nothing_can_be_converted_at_are_left_out(tmp_path: Path) -> None:
+    rates = "currency,period,kind,rate\nGBP,2026-05,average,0\nUSD,2026-06,average,0.1234567890123456789012345\n"
+    inputs = sources.read(company(tmp_path, ledger=CURRENCY_LEDGER, fx_rates=rates))
+    assert [fault for fault in found(inputs) if fault[1] == "fx_rates"] == [
+        ("out_of_range", "fx_rates", 2, "rate", "0"),
+        ("out_of_range", "fx_rates", 3, "rate", "0.1234567890123456789012345"),
+    ]
+    assert inputs.tables["fx_rates"].empty
+    assert len(inputs.quarantine) == 5
+
+
+def test_an_amount_that_is_absurd_at_its_rate_is_left_out(tmp_path: Path) -> None:
+    line = "D9,1,2026-05-31,2026-05,0100,6000,9000000000000.00,GBP\n"
+    inputs = sources.read(company(tmp_path, ledger=CURRENCY_LEDGER + line, fx_rates=RATES))
+    assert found(inputs) == [("foreign_currency", "ledger", 7, "currency", "GBP")]
+    assert "beyond 1,000,000,000,000,000 minor units" in inputs.faults["remedy"][0]
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=30),
+    st.decimals(min_value=Decimal("0.00001"), max_value=Decimal("99"), places=5),
+    st.decimals(min_value=Decimal("0.5"), max_value=Decimal("2"), places=1),
+)
+def test_conversion_is_exact_for_any_amount_and_rate(
+    tmp_path: Path, cents: list[int], average: Decimal, budget: Decimal
+) -> None:
+    def at(rate: Decimal) -> list[int]:
+        return [round(Fraction(amount) * Fraction(rate)) for amount in cents]  # a Fraction rounds half to even
+
+    head = CURRENCY_LEDGER.splitlines()[0]
+    rows = [f"D,{k},2026-05-31,2026-05,0100,6000,{Decimal(c).scaleb(-2)},GBP" for k, c in enumerate(cents)]
+    rates = f"currency,period,kind,rate\nGBP,2026-05,average,{average}\nGBP,2026-05,budget,{budget}\n"
+    inputs = sources.read(company(tmp_path, ledger="\n".join([head, *rows]), fx_rates=rates))
+    assert found(inputs) == []
+    lines = pd.read_parquet(inputs.ledger).sort_values("line", key=lambda column: column.astype(int))
+    assert lines["amount_cents"].tolist() == at(average)
+    assert lines["currency_cents"].tolist() == [a - b for a, b in zip(at(average), at(budget), strict=True)]
 
 
 BUDGET = "version,period,cost_centre,account,amount\n"
@@ -708,6 +837,9 @@ def test_overlapping_validity_is_an_error_at_the_later_row(tmp_path: Path) -> No
     inputs = sources.read(company(tmp_path, cost_centres=COST_CENTRES + "0200,2026-06-30,Office,Support,North,\n"))
     assert found(inputs) == [("overlapping_validity", "cost_centres", 4, "valid_from", "2026-06-30")]
     assert severities(inputs) == {"overlapping_validity": "error"}
+    assert inputs.faults["remedy"].tolist() == [
+        "'0200' is also valid by row 3: end the one the day before the other begins."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -1026,6 +1158,139 @@ def test_saved_inputs_come_back_the_same_without_a_new_check(tmp_path: Path) -> 
     after.save(tmp_path / "run" / "inputs")  # onto itself
     with pytest.raises(sources.DataError, match="holds no saved inputs"):
         sources.load(tmp_path)
+
+
+def test_what_is_kept_of_the_run_before_is_read_by_name(tmp_path: Path) -> None:
+    data = company(tmp_path / "data")
+    inputs = sources.read(data)
+    assert dict(inputs.prior) == {}
+    inputs.save(tmp_path / "run" / "inputs")
+    (tmp_path / "run" / "inputs" / "prior").mkdir()
+    figures = pd.DataFrame({"report": ["01"], "cents": [7]})
+    figures.to_parquet(tmp_path / "run" / "inputs" / "prior" / "figures.parquet", index=False)
+    again = sources.read(data, tmp_path / "run")
+    assert list(again.prior) == ["figures"]
+    assert_frame_equal(again.prior["figures"], figures.astype({"report": "str"}))
+
+
+def test_every_checked_frame_meets_its_pandera_schema(root: Path) -> None:
+    inputs = sources.read(root / "data" / "sample")
+    assert found(inputs) == []
+    assert len(inputs.tables) == len(TABLES) - 2
+    for name, frame in inputs.tables.items():
+        schema(TABLES[name]).validate(frame, lazy=True)
+
+
+# -- a ledger that is read where it lies ----------------------------------------------------------
+
+
+def typed_parquet(path: Path, text: str) -> None:
+    """Write a ledger's CSV text as Parquet in the columns' own types; an empty cell is NULL."""
+    plain = path.with_suffix(".txt")
+    plain.write_text(text, encoding="utf-8")
+    reader = f"read_csv('{plain}', all_varchar=true, header=true, auto_detect=false, delim=',', columns={{{{}}}})"
+    names = text.splitlines()[0].split(",")
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
+    types = {"posted_on": "DATE", "amount": "DECIMAL(18, 2)", "one_off": "BOOLEAN"}
+    cells = ", ".join(f"CAST({n} AS {types[n]}) AS {n}" if n in types else f"{n}" for n in names)
+    duckdb.sql(
+        f"COPY (SELECT {cells} FROM {reader.format().replace('{}', f'{{{columns}}}')}) TO '{path}' (FORMAT parquet)"
+    )
+    plain.unlink()
+
+
+ODD_LEDGER = (
+    "document,line,posted_on,period,cost_centre,account,amount,currency,text,one_off\n"
+    "D1,1,2026-05-31,2026-05,0100,4000,1000.00,EUR,sold,false\n"
+    "D1,2,2026-05-31,2026-05, 0100 ,6000,400.10,EUR,wages ,\n"  # row 3: blanks around a code
+    "D1,1,2026-05-31,2026-05,0100,4000,1000.00,EUR,sold,false\n"  # row 4: a repeat
+    "D1,2,2026-05-31,2026-05,0100,6000,400.11,EUR,wages,false\n"  # row 5: a contradiction
+    "D2,1,,2026-05,0100,6000,1.00,EUR,,true\n"  # row 6: no day
+    "D2,2,2026-05-31,2026-13,0100,6000,2.00,EUR,,true\n"  # row 7: no month
+    "D2,3,2026-05-31,2026-05,0999,6000,4.00,EUR,,true\n"  # row 8: an orphan
+    "D2,4,2026-05-31,2026-01,0100,6000,8.00,EUR,,true\n"  # row 9: a wrong period
+    "D2,5,2026-05-31,2026-05,0100,6000,100.00,GBP,,true\n"
+    "D2,6,2026-05-31,2026-05,0100,6000,16.00,CHF,,true\n"  # row 11: no rate
+    "D2,7,2026-05-31,2026-05,,6000,32.00,,,true\n"
+    "D2,8,2026-05-31,2026-05,0100,6000,,EUR,,true\n"  # row 13: no amount
+    ",9,2026-05-31,2026-05,0100,6000,64.00,EUR,,true\n"  # row 14: no document
+    "D2,10,1850-05-31,2026-05,0100,6000,64.00,EUR,,true\n"  # row 15: a day that is none of ours
+    "1.2e+10,1,2026-05-31,2026-05,0100,6000,3.00,EUR,,false\n"  # row 16: the row after it, mangled
+    "12000000000,1,2026-05-31,2026-05,0100,6000,3.00,EUR,,false\n"
+    "D2,11,2026-05-31,2026-05,0100,6000,12000000000000.00,EUR,,true\n"  # row 18: beyond every limit
+    "D2,12,2026-05-31,2026-05,0100,6000 ,5.00,EUR,,true\n"
+    "D2,13,2026-05-31,2026-05,0100,\u00a06000,6.00,EUR,,true\n"
+)
+
+
+@pytest.mark.parametrize("sign", ["natural", "debit_credit"])
+def test_a_parquet_ledger_is_checked_as_its_csv_is(tmp_path: Path, sign: str) -> None:
+    tables = {"fx_rates": RATES, "control_totals": TOTALS}
+    text, typed = (company(tmp_path / form, ledger=ODD_LEDGER, **tables) for form in ("csv", "parquet"))
+    (typed / "ledger.csv").unlink()
+    typed_parquet(typed / "ledger.parquet", ODD_LEDGER)
+    for data in (text, typed):
+        (data / "workbook.toml").write_text(f'[ledger]\nsign = "{sign}"\n', encoding="utf-8")
+    one, other = sources.read(text), sources.read(typed)
+    rules = Counter(one.faults["rule"])
+    assert rules["unparsable"] == rules["repeat"] == rules["conflicting_key"] == rules["mangled_code"] == 1
+    assert rules["missing_value"] == 3
+    assert rules["out_of_range"] == 2
+    assert rules["orphan"] == rules["wrong_period"] == rules["foreign_currency"] == 1
+    assert found(other) == found(one)
+    assert other.quarantine["row"].tolist() == one.quarantine["row"].tolist()
+    assert_frame_equal(other.control, one.control)
+    assert file_counts(other, "ledger") == file_counts(one, "ledger") == (19, 7, 12)
+    assert_frame_equal(other.actuals("2026-12"), one.actuals("2026-12"))
+    assert other.periods_with("ledger") == ["2026-05"]
+    assert other.entities() == one.entities()
+    lines = [pd.read_parquet(inputs.ledger).sort_values(["document", "line"]) for inputs in (one, other)]
+    assert_frame_equal(lines[0].reset_index(drop=True), lines[1].reset_index(drop=True))
+
+
+def test_days_stored_as_times_are_days_at_midnight_only(tmp_path: Path) -> None:
+    data = company(tmp_path)
+    (data / "ledger.csv").unlink()
+    stamps = ["2026-05-31 00:00", "2026-05-31 13:45"]
+    duckdb.sql(
+        "COPY (SELECT 'D' AS document, row_number() OVER () AS line, day::TIMESTAMP AS posted_on, '2026-05' AS period, "
+        "'0100' AS cost_centre, '6000' AS account, 1.00::DECIMAL(9, 2) AS amount "
+        f"FROM (VALUES ('{stamps[0]}'), ('{stamps[1]}')) t(day)) TO '{data}/ledger.parquet' (FORMAT parquet)"
+    )
+    inputs = sources.read(data)
+    assert found(inputs) == [("unparsable", "ledger", 3, "posted_on", "2026-05-31 13:45:00")]
+    assert inputs.actuals("2026-05")["lines"].tolist() == [1]
+
+
+def test_a_parquet_ledger_is_not_copied_before_its_lines_are_asked_for(tmp_path: Path) -> None:
+    data = company(tmp_path / "data")
+    (data / "ledger.csv").unlink()
+    typed_parquet(data / "ledger.parquet", LEDGER)
+    inputs = sources.read(data)
+    assert inputs.actuals("2026-06")["amount_cents"].tolist() == [1000_00, 400_10, -5]
+    assert list(inputs.store.glob("ledger*")) == []
+    inputs.save(tmp_path / "run")
+    path = inputs.ledger
+    assert path == inputs.store / "ledger.parquet"
+    assert pd.read_parquet(path).columns.tolist() == [
+        "document", "line", "posted_on", "period", "cost_centre", "account", "amount_cents", "currency", "text",
+        "one_off", "currency_cents",
+    ]  # fmt: skip
+    (data / "ledger.parquet").unlink()
+    assert_frame_equal(sources.load(tmp_path / "run").actuals("2026-06"), inputs.actuals("2026-06"))
+    assert sources.load(tmp_path / "run").ledger == tmp_path / "run" / "ledger.parquet"
+
+
+def test_a_parquet_ledger_that_changed_after_its_check_is_refused(tmp_path: Path) -> None:
+    data = company(tmp_path)
+    (data / "ledger.csv").unlink()
+    typed_parquet(data / "ledger.parquet", LEDGER)
+    inputs = sources.read(data)
+    typed_parquet(data / "ledger.parquet", LEDGER.replace("400.10", "400.11"))
+    with pytest.raises(sources.DataError, match="has changed since it was checked"):
+        inputs.actuals("2026-06")
+    with pytest.raises(sources.DataError, match="has changed since it was checked"):
+        inputs.save(tmp_path / "run")
 
 
 def test_reading_leaves_the_data_folder_untouched(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Schemas: the tables an analyst may bring, their columns, units and rules.
 
-One declaration for each table serves the reading (which text becomes which type), the check of
-small tables (a pandera schema), the check of large ones (SQL), and the codebook docs/data.md,
-whose completeness is tested.
+One declaration for each table serves the reading (which text becomes which type), the check (SQL, the
+same for twenty rows and for ten million), a pandera schema that says what a checked frame is, and the
+codebook docs/data.md, whose completeness is tested.
 """
 
 from __future__ import annotations
@@ -149,6 +149,7 @@ _DECLARED = (
         Column("budget_price", "decimal", "budgeted price", unit="currency per unit"),
         Column("actual_units", "decimal", "actual units", unit="units", blank=True),
         Column("actual_price", "decimal", "actual price", unit="currency per unit", blank=True),
+        _optional("unit", "text", "what the units are; the mix is that of products in one unit, blank is one of its own"),
     )),
     Table("standard_costs", ("period", "cost_centre", "product", "input"), "Standard and actual quantities and prices of inputs.", (
         _PERIOD, _COST_CENTRE,
@@ -178,6 +179,7 @@ _DECLARED = (
         Column("actual_fte", "decimal", "actual full-time equivalents", unit="FTE", minimum=0),
         Column("actual_rate", "decimal", "actual monthly pay of one FTE", unit="currency per FTE and month", minimum=0),
         Column("overtime_hours", "decimal", "overtime worked", unit="hours", minimum=0),
+        _optional("budget_overtime_hours", "decimal", "budgeted overtime", unit="hours", minimum=0),
     )),
     Table("fx_rates", ("currency", "period", "kind"), "Currency rates to the organisation's currency.", (
         _code("currency", "the foreign currency"),

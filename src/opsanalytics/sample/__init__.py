@@ -140,7 +140,7 @@ def _company(seed: int) -> tuple[list[Line], dict[str, Content]]:
         ),
         "drivers": content("period cost_centre driver budget_units actual_units", operations.drivers(volumes)),
         "sales": content(
-            "period site product budget_units budget_price actual_units actual_price", operations.sales(known)
+            "period site product budget_units budget_price actual_units actual_price unit", operations.sales(known)
         ),
         "standard_costs": content(
             "period cost_centre product input kind budget_output actual_output standard_quantity standard_price "
@@ -151,7 +151,8 @@ def _company(seed: int) -> tuple[list[Line], dict[str, Content]]:
             "period pool product pool_cost driver driver_quantity", operations.activities(known, volumes, cost)
         ),
         "payroll": content(
-            "period cost_centre grade budget_fte budget_rate actual_fte actual_rate overtime_hours",
+            "period cost_centre grade budget_fte budget_rate actual_fte actual_rate overtime_hours "
+            "budget_overtime_hours",
             operations.payroll(known),
         ),
         "fx_rates": content("currency period kind rate", operations.fx_rates(seed)),

@@ -2,7 +2,7 @@
 
 Faults are planted so that each has one consequence. A line that the check counts (a wrong period)
 is in the control total it claims; lines that belong to no site or type cancel out; an amount that
-cannot be read or is in another currency stands alone in its period, site and type, whose total is
+cannot be read or is in a currency without a rate stands alone in its period, site and type, whose total is
 then unknown; a date that cannot be read stands on a line of zero. So only the totals that are
 planted wrong are missed.
 """
@@ -22,7 +22,7 @@ NOTES = (
     "Repeats and mangled rows are counted out of the control totals; of two rows with one key the first counts.",
     "Lines with a wrong period are in the control total of the period they claim.",
     "Orphans cancel out in pairs: without a known cost centre or account a line has no site or type to be added to.",
-    "An amount that cannot be read, or is in another currency, is in no control total: that of its period, site and "
+    "An amount that cannot be read, or has no rate, is in no control total: that of its period, site and "
     "type is unknown, not missed.",
     "Lines whose date or period cannot be read have an amount of zero; those with a period are in its count of lines.",
     "Two tables cannot be used at all: a required column is missing, the encoding is broken.",
@@ -150,7 +150,7 @@ def _plant_ledger(ledger: _Planting, totals: _Planting, draws: Draws) -> None:
         ("XA-2", "2025-09", {"amount": "1,250.00"}, "amount", "unparsable"),
         ("XA-3", "2025-07", {"amount": "118.505"}, "amount", "too_many_decimals"),
         ("XA-4", "2025-06", {"amount": ""}, "amount", "missing_value"),
-        ("XC-1", "2025-05", {"amount": "310.00", "currency": "GBP"}, "currency", "foreign_currency"),
+        ("XC-1", "2025-05", {"amount": "310.00", "currency": "CHF"}, "currency", "foreign_currency"),
         ("XA-5", "2026-02", {"posted_on": "2026-02-30"}, "posted_on", "unparsable"),
         ("XA-6", "2026-02", {"posted_on": "14/02/2026"}, "posted_on", "unparsable"),
         ("XA-7", "2026-2", {"posted_on": "2026-02-11"}, "period", "unparsable"),

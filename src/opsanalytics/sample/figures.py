@@ -54,12 +54,13 @@ _OVERTIME = {"Warehouse": 22, "Transport": 26, "Customer service": 14}  # thousa
 
 @dataclass(frozen=True)
 class Product:
-    """A product: the account its revenue goes to, its price (ten-thousandths of a euro), what its units follow."""
+    """A product: the account of its revenue, the price of a unit (ten-thousandths of a euro), what its units follow."""
 
     name: str
     account: str
     department: str
     price: int
+    unit: str
     service: str = ""
     units: int = 0  # a month at Dublin, where no service gives them
     season: str = "flat"
@@ -67,11 +68,19 @@ class Product:
 
 
 PRODUCTS = (
-    Product("Order handling", "400100", "Warehouse", 9_500, service="Order lines"),
-    Product("Pallet storage", "400200", "Warehouse", 125_000, units=14_000),
-    Product("Haulage", "400300", "Transport", 4_100_000, units=620, season="peak"),
-    Product("Parcel delivery", "400400", "Transport", 31_000, service="Parcels"),
-    Product("Customs clearance", "400500", "Customer service", 185_000, service="Customs entries", sites=("Dublin",)),
+    Product("Order handling", "400100", "Warehouse", 9_500, "order lines", service="Order lines"),
+    Product("Pallet storage", "400200", "Warehouse", 125_000, "pallets", units=14_000),
+    Product("Haulage", "400300", "Transport", 4_100_000, "runs", units=620, season="peak"),
+    Product("Parcel delivery", "400400", "Transport", 31_000, "parcels", service="Parcels"),
+    Product(
+        "Customs clearance",
+        "400500",
+        "Customer service",
+        185_000,
+        "entries",
+        service="Customs entries",
+        sites=("Dublin",),
+    ),
 )
 
 

@@ -4,7 +4,8 @@ Sales, payroll and packaging are the ledger's own sums. Where a figure cannot be
 remainder has a name: labour in the standard costs is worked time at the hourly rate, so the
 rest of the wages is paid absence; energy and space there are the warehouse's accounts divided
 by whole quantities, so price times quantity misses the account by less than the quantity times
-half the price's last digit; budgets amended later are not in sales and drivers.
+half the price's last digit; an amended budget has whole units in sales and drivers, so units times
+price misses it by less than the price of one unit.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from opsanalytics.formats import ALL
 from opsanalytics.periods import month_range, shift
 from opsanalytics.sample.company import (
+    AMENDMENTS,
     CENTRE,
     COST_CENTRES,
     FIRST_DAY,
@@ -24,6 +26,7 @@ from opsanalytics.sample.company import (
     PERIODS,
     PLAN_PERIODS,
     SITES,
+    fiscal_year,
     public_holidays,
 )
 from opsanalytics.sample.demand import (
@@ -40,7 +43,7 @@ from opsanalytics.sample.demand import (
     month_span,
 )
 from opsanalytics.sample.draws import Draws, ceiling, half_even, scaled
-from opsanalytics.sample.figures import HOURS_PER_FTE, STANDARD_PACKING, Figures, driver_of
+from opsanalytics.sample.figures import HOURS_PER_FTE, PRODUCTS, STANDARD_PACKING, Figures, driver_of
 
 Row = tuple[str, ...]
 VolumesBySeries = Mapping[tuple[str, str], Volumes]
@@ -71,6 +74,18 @@ def decimal(value: int, digits: int) -> str:
     return f"{'-' if value < 0 else ''}{whole}.{part:0{digits}d}" if digits else str(value)
 
 
+def _amended(units: int, period: str, centre: str, service: str) -> int:
+    """Return planned units as the budget in force today has them: by the last amendment of the service's revenue."""
+    accounts = {product.account for product in PRODUCTS if product.service == service}
+    factors = [
+        factor
+        for year, in_force, of_centre, account, first, factor in AMENDMENTS
+        if of_centre == centre and account in accounts and in_force <= LAST
+        and fiscal_year(period) == year and period >= first
+    ]  # fmt: skip
+    return scaled(units, factors[-1]) if factors else units
+
+
 def drivers(volumes: VolumesBySeries) -> Iterator[Row]:
     """Yield the drivers of each cost centre: the volumes of its site, planned and actual."""
     for period in PERIODS:
@@ -79,7 +94,7 @@ def drivers(volumes: VolumesBySeries) -> Iterator[Row]:
             for name in (service, "Pallets") if service == "Order lines" else (service,):
                 if name is not None and (name != CONTACTS or period >= CONTACTS_FROM.isoformat()[:7]):
                     planned, came = volumes[centre.site, name].month(period)
-                    yield period, centre.code, name, str(planned), str(came)
+                    yield period, centre.code, name, str(_amended(planned, period, centre.code, name)), str(came)
 
 
 def sales(figures: Figures) -> Iterator[Row]:
@@ -87,9 +102,11 @@ def sales(figures: Figures) -> Iterator[Row]:
     for sale in sorted(
         (s for s in figures.sales if s.period <= LAST), key=lambda s: (s.period, s.site, s.product.name)
     ):
+        product = sale.product
+        planned = _amended(sale.budget_units, sale.period, CENTRE[sale.site, product.department], product.service)
         yield (
-            sale.period, sale.site, sale.product.name, str(sale.budget_units), decimal(sale.budget_price, 4),
-            str(sale.actual_units), decimal(sale.actual_price, 4),
+            sale.period, sale.site, product.name, str(planned), decimal(sale.budget_price, 4),
+            str(sale.actual_units), decimal(sale.actual_price, 4), product.unit,
         )  # fmt: skip
 
 
@@ -108,6 +125,7 @@ def payroll(figures: Figures) -> Iterator[Row]:
             decimal(pay.actual_fte, 1),
             rate,
             str(pay.overtime),
+            str(pay.budget_overtime),
         )
 
 

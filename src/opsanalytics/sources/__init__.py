@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -22,10 +22,10 @@ import pandas as pd
 from opsanalytics.formats import ALL, UNASSIGNED
 from opsanalytics.schemas import LARGE, TABLES
 from opsanalytics.settings import Settings, read_settings
-from opsanalytics.sources import cells, control, entities, instants, rows
+from opsanalytics.sources import cells, control, currency, entities, instants, plain, references, rows
 from opsanalytics.sources.faults import DataError, Findings, LeftOut, quarantine_frame, typed_frame
 from opsanalytics.sources.finding import Source, UnreadableError, find, first_line, report_unreadable
-from opsanalytics.sources.inputs import FILE_COLUMNS, SETTINGS_FILE, Inputs, load
+from opsanalytics.sources.inputs import FILE_COLUMNS, LEDGER_COLUMNS, SETTINGS_FILE, Given, Inputs, load
 from opsanalytics.sources.reading import (
     ROW,
     Staged,
@@ -88,8 +88,12 @@ class _Check:
     numbers: dict[str, list[int]] = field(default_factory=dict)  # row numbers of the checked small tables
     staged: dict[str, Staged] = field(default_factory=dict)
     files: list[tuple[object, ...]] = field(default_factory=list)
-    cost_centres: rows.CostCentres | None = None
+    cost_centres: references.CostCentres | None = None
     control: pd.DataFrame = field(default_factory=control.empty_control)
+    plain: str = ""  # the SELECT that types the ledger's plain lines, where it has any
+    lies: Given | None = None  # the ledger's file as it was when it was first looked at
+    ledger: rows.Typed | None = None
+    given: Given | None = None
 
     def run(self, sources: Sequence[Source]) -> Inputs:
         by_table = {source.table: source for source in sources}
@@ -111,6 +115,7 @@ class _Check:
             ),
             store=self.keeper.path,
             _keeper=self.keeper,
+            _given=self.given,
         )
 
     def _table(self, source: Source) -> None:
@@ -126,67 +131,116 @@ class _Check:
             self._file(source, 0, 0)
             return
         self.staged[source.table] = staged
-        self._check_rows(typed, staged)
+        read = self._check_rows(typed, staged)
         if not rows.report_sums(self.con, typed, self.findings):
             del self.staged[source.table]
             self._file(source, 0, 0)
             return
-        read = scalar(self.con, f"SELECT count(*) FROM {typed.relation}") + len(staged.ragged)
+        read += len(staged.ragged)
         self._file(source, read, read - len(self.findings.rows_left(source.table)))
         self._keep(typed)
 
     def _typed(self, staged: Staged) -> rows.Typed:
-        """Create the typed relation, amounts in the natural sign; that of a large table is a file."""
+        """Create the typed relation, amounts in the natural sign; that of a large table is in files."""
         table = TABLES[staged.table]
         name = f"typed_{table.name}"
+        if table.name == "ledger":
+            return self._typed_ledger(staged, name)
         select = cells.typed_select(table, staged, self.settings.minor_digits)
         for column in table.columns:
             if column.kind == "instant":
-                zone = self.settings.time_zone
-                select = instants.localised(column.name, f"({select})", zone)
-        if table.name == "ledger" and self.settings.ledger_sign == "debit_credit":
-            natural = (
-                f"CASE WHEN account IN ({self._revenue()}) "
-                f"AND amount_cents BETWEEN -{cells.LARGEST} AND {cells.LARGEST} "
-                "THEN -amount_cents ELSE amount_cents END AS amount_cents"
-            )
-            select = f"SELECT * REPLACE ({natural}) FROM ({select})"
+                select = instants.localised(column.name, f"({select})", self.settings.time_zone)
         if table.name in LARGE:
-            path = self.keeper.path / f"{table.name}.typed.parquet"
-            self.con.execute(f"COPY ({select}) TO {literal(path)} (FORMAT parquet)")
-            self.con.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({file_literal(path)})")
+            self._typed_file(table.name, select)
+            self.con.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM {self._file_of(f'{table.name}.typed')}")
         else:
             self.con.execute(f"CREATE TEMP TABLE {name} AS {select}")
-        return rows.Typed(table, staged.file, name, staged.columns)
+        return rows.Typed(table, staged.file, name, staged.columns, self.findings.synced)
+
+    def _typed_ledger(self, staged: Staged, name: str) -> rows.Typed:
+        """Create the typed ledger: its plain lines as the file has them, the odd ones typed into a file of ours."""
+        con = self.con
+        typed = rows.Typed(TABLES["ledger"], staged.file, name, staged.columns, self.findings.synced)
+        currency.create_rates(con, self.tables.get("fx_rates"))
+        select = plain.plain_select(staged, self.settings.minor_digits)
+        if select is None:
+            self._type_odd(staged, "")
+            con.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM {self._file_of('ledger.typed')}")
+            return typed
+        self.plain, self.lies = self._natural(select), Given.of(staged.path.absolute(), "")
+        con.execute(f"CREATE TEMP VIEW plain_ledger AS {self.plain}")
+        rows.add_up(con, "plain_ledger")
+        odd, unsuspected = plain.odd_tests(con, staged, "plain_ledger", self.settings.currency)
+        lines = f"SELECT *, {currency.OWN}, false AS {cells.BAD} FROM plain_ledger"
+        if odd:
+            con.execute(f"CREATE TEMP TABLE odd_rows AS SELECT {ROW} FROM plain_ledger WHERE {' OR '.join(odd)}")
+            self._type_odd(staged, "odd_rows")
+            lines += f" WHERE {ROW} NOT IN (SELECT {ROW} FROM odd_rows)"
+            lines += f" UNION ALL BY NAME SELECT * FROM {self._file_of('ledger.typed')}"
+        con.execute(f"CREATE TEMP VIEW {name} AS {lines}")
+        summed = [] if odd else [rows.SUMMED]
+        return replace(typed, unsuspected=tuple(unsuspected), summed=summed, plain=not odd)
+
+    def _type_odd(self, staged: Staged, wanted: str) -> None:
+        """Type the wanted lines cell by cell and bring them to the organisation's currency."""
+        select = self._natural(cells.typed_select(TABLES["ledger"], staged, self.settings.minor_digits, wanted))
+        lines = staged.only(wanted) if wanted else staged.relation
+        if "currency" in staged.columns and currency.has_foreign(self.con, lines, self.settings.currency):
+            select = currency.converted(select, self.settings.currency)
+        else:
+            select = f"SELECT *, {currency.OWN} FROM ({select})"
+        self._typed_file("ledger", select)
+
+    def _natural(self, select: str) -> str:
+        """Bring the amounts of a ledger in debit and credit to their accounts' natural sign."""
+        if self.settings.ledger_sign != "debit_credit":
+            return select
+        natural = (
+            f"CASE WHEN account IN ({self._revenue()}) "
+            f"AND amount_cents BETWEEN -{cells.LARGEST} AND {cells.LARGEST} "
+            "THEN -amount_cents ELSE amount_cents END AS amount_cents"
+        )
+        return f"SELECT * REPLACE ({natural}) FROM ({select})"
+
+    def _typed_file(self, name: str, select: str) -> None:
+        self._store(f"{name}.typed", select)
+
+    def _file_of(self, name: str) -> str:
+        return f"read_parquet({file_literal(self.keeper.path / f'{name}.parquet')})"
 
     def _revenue(self) -> str:
         accounts = self.tables.get("accounts")
         codes = [] if accounts is None else list(accounts.loc[accounts["type"] == "revenue", "account"])
         return ", ".join(map(literal, codes)) or "NULL"
 
-    def _check_rows(self, typed: rows.Typed, staged: Staged) -> None:
+    def _check_rows(self, typed: rows.Typed, staged: Staged) -> int:
+        """Report what is wrong with the rows, and return how many there are."""
         name, con, findings = typed.table.name, self.con, self.findings
-        digits = self.settings.minor_digits
-        cells.report_bad_cells(con, typed.table, staged, typed.relation, digits, findings)
-        if name not in LARGE:
-            cells.report_bad_values(con, typed.table, staged, typed.relation, digits, findings)
-        rows.sync_left(con, name, findings)
-        rows.report_mangled(con, typed, self.tables, findings)
-        rows.sync_left(con, name, findings)
+        read, bad, suspicious = rows.look(con, typed)
+        if bad:
+            cells.report_bad_cells(con, typed.table, staged, typed.relation, self.settings.minor_digits, findings)
+            rows.sync_left(con, name, findings)
+        if name == "fx_rates":
+            currency.report_rates(con, typed, findings)
+            rows.sync_left(con, name, findings)
+        if suspicious:
+            rows.report_mangled(con, typed, self.tables, findings)
+            rows.sync_left(con, name, findings)
         rows.report_repeats(con, typed, findings)
         rows.sync_left(con, name, findings)
         entities.report_reserved(con, typed, findings)
-        rows.report_orphans(con, typed, self.tables, self.cost_centres, findings)
+        references.report_orphans(con, typed, self.tables, self.cost_centres, findings)
         if name in entities.ABOUT_ENTITIES:
             entities.report_unknown(con, typed, self._sites(), findings)
         rows.sync_left(con, name, findings)
         if name == "ledger":
             rows.report_wrong_periods(con, typed, self.settings.calendar, findings)
             rows.sync_left(con, name, findings)
-            rows.report_foreign_currencies(con, typed, self.settings.currency, findings)
+            currency.report_unrated(con, typed, self.settings.currency, self.tables.get("fx_rates"), findings)
         if name == "demand":
-            instants.report_nonexistent(con, typed.relation, staged.file, findings)
+            instants.report_nonexistent(con, typed, findings)
         rows.sync_left(con, name, findings)
+        return read
 
     def _sites(self) -> set[str]:
         """Return every site that the tables read so far name."""
@@ -203,39 +257,50 @@ class _Check:
     def _keep(self, typed: rows.Typed) -> None:
         """Keep the accepted rows: a frame of a small table, a Parquet file of a large one."""
         name = typed.table.name
-        if name == "ledger" and not self.findings.rows_left(name):
-            self._keep_whole(name)
-        elif name == "ledger":
-            columns = ", ".join(quoted(column.typed_name) for column in typed.table.columns)
-            self._store(name, f"SELECT {columns} FROM {typed.open}")
+        if name == "ledger":
+            self._keep_ledger(typed)
         elif name == "demand":
             self._keep_demand(typed)
         else:
-            kept = f"FROM {typed.open} ORDER BY {ROW}"
-            self.tables[name] = cells.frame_of(self.con, f"SELECT * {kept}", typed.table)
-            self.numbers[name] = [int(row) for (row,) in self.con.execute(f"SELECT {ROW} {kept}").fetchall()]
+            query = f"SELECT * FROM {typed.open} ORDER BY {ROW}"
+            self.tables[name], self.numbers[name] = cells.numbered_frame(self.con, query, typed.table)
             self._after(name)
 
-    def _keep_whole(self, name: str) -> None:
-        """Nothing is left out: the typed file is the accepted one."""
-        kept = self.keeper.path / f"{name}.parquet"
-        (self.keeper.path / f"{name}.typed.parquet").rename(kept)
-        self.con.execute(
-            f"CREATE OR REPLACE TEMP VIEW typed_{name} AS SELECT * FROM read_parquet({file_literal(kept)})"
-        )
+    def _keep_ledger(self, typed: rows.Typed) -> None:
+        """Keep the accepted lines: in a file, or by naming those that the given file holds already."""
+        self.ledger = typed
+        columns = ", ".join(map(quoted, LEDGER_COLUMNS))
+        if not self.plain:
+            self._store("ledger", f"SELECT {columns} FROM {typed.open}")
+            return
+        select, out = f"SELECT {columns} FROM (SELECT *, {currency.OWN} FROM ({self.plain}))", []
+        odd = (self.keeper.path / "ledger.typed.parquet").exists()
+        if odd:
+            out.append(f"SELECT {ROW} FROM odd_rows")
+        if left := self.findings.rows_left("ledger"):
+            out.append(f"SELECT {ROW} FROM left_ledger")
+        if out:
+            self._store("ledger.out", " UNION ".join(out))
+            select += f" WHERE {ROW} NOT IN (SELECT {ROW} FROM {self._file_of('ledger.out')})"
+        if odd:
+            kept = f" WHERE {ROW} NOT IN (SELECT {ROW} FROM left_ledger)" if left else ""
+            self._store("ledger.odd", f"SELECT {columns} FROM {self._file_of('ledger.typed')}{kept}")
+            select += f" UNION ALL SELECT {columns} FROM {self._file_of('ledger.odd')}"
+        assert self.lies is not None  # known since its lines were typed
+        self.given = replace(self.lies, select=select)
 
     def _after(self, name: str) -> None:
         frame, numbers = self.tables[name], self.numbers[name]
         if name == "sites":
             instants.report_unknown_zones(frame, numbers, self.staged[name].file, self.findings)
         if name == "cost_centres":
-            rows.report_overlaps(frame, numbers, self.staged[name].file, self.findings)
-            self.cost_centres = rows.CostCentres(frame, self.settings.calendar)
+            references.report_overlaps(frame, numbers, self.staged[name].file, self.findings)
+            self.cost_centres = references.CostCentres(frame, self.settings.calendar)
         if name == "budget":
             rows.report_unknown_version(frame, self.settings.budget_version, self.staged[name].file, self.findings)
 
     def _keep_demand(self, typed: rows.Typed) -> None:
-        found = instants.infer_frequencies(self.con, typed.relation, typed.file, self.findings)
+        found = instants.infer_frequencies(self.con, typed, self.findings)
         rows.sync_left(self.con, "demand", self.findings)
         units = instants.units_of(self.tables.get("services"))
         series = [(site, service, units.get(service, ""), freq) for (site, service), freq in found.items()]
@@ -258,16 +323,15 @@ class _Check:
         self.files.append((source.table, source.path.name, digest, size, read, accepted, read - accepted))
 
     def _control_totals(self) -> None:
-        if "control_totals" not in self.tables or "ledger" not in self.staged:
+        if "control_totals" not in self.tables or self.ledger is None:
             return
         compared = control.Control(self.con, self.tables.get("accounts"), self.cost_centres, self.settings)
-        ledger = f"read_parquet({file_literal(self.keeper.path / 'ledger.parquet')})"
         self.control = compared.compare(
             self.tables["control_totals"],
             self.numbers["control_totals"],
             self.staged["control_totals"].file,
-            ledger,
-            "typed_ledger",
+            self.ledger.accepted(self.con),
+            self.ledger.relation,
             self.findings,
         )
 

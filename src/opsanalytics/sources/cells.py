@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from opsanalytics.formats import UNASSIGNED, money
-from opsanalytics.schemas import LARGE, Column, Table, dtype, schema
+from opsanalytics.schemas import Column, Table, dtype
 from opsanalytics.sources.faults import QUARANTINED, Findings
 from opsanalytics.sources.reading import ROW, Staged, literal, quoted
 
@@ -28,7 +28,7 @@ LARGEST = 10**15  # of an amount in minor units, and of any other number: beyond
 
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)"
 _INSTANT = r"[0-9]{4}-[0-9]{2}(-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.0+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?)?"
-_PATTERNS = {
+PATTERNS = {
     "money": _NUMBER,
     "decimal": _NUMBER + r"([eE][+-]?[0-9]{1,3})?",
     "number": _NUMBER + r"([eE][+-]?[0-9]{1,3})?",
@@ -87,7 +87,7 @@ def _typed_sql(table: Table, column: Column, staged: Staged, minor_digits: int) 
     text = _text(column, staged) if column.name in staged.columns else "NULL::VARCHAR"
     kind = column.kind
     if column.name in staged.natives:
-        return _native_sql(column, staged.natives[column.name], minor_digits)
+        return native_sql(column, staged.natives[column.name], minor_digits)
     if kind == "money":
         return _cents_sql(text, minor_digits)
     if kind in ("number", "share"):
@@ -109,7 +109,7 @@ def _typed_sql(table: Table, column: Column, staged: Staged, minor_digits: int) 
     return f"coalesce({text}, {literal(UNASSIGNED)})" if blank_is_unassigned(table, column) else text
 
 
-def _native_sql(column: Column, name: str, minor_digits: int) -> str:
+def native_sql(column: Column, name: str, minor_digits: int) -> str:
     """Return the SQL of a Parquet column that has the right type already: DECIMAL money, DATE days."""
     if column.kind == "money":
         return (
@@ -148,12 +148,12 @@ def _helpers_sql(column: Column) -> list[str]:
 
 
 def _matches(text: str, kind: str) -> str:
-    return f"regexp_full_match({text}, {literal(_PATTERNS[kind])})"
+    return f"regexp_full_match({text}, {literal(PATTERNS[kind])})"
 
 
 def _parse_rule_sql(table: Table, column: Column, staged: Staged, minor_digits: int) -> str:
     """Return the SQL of the rule that a present cell breaks because it cannot be read; NULL when it can."""
-    if column.kind not in _PATTERNS:
+    if column.kind not in PATTERNS:
         return "NULL"
     text, typed = _text(column, staged), _typed_sql(table, column, staged, minor_digits)
     cases = [f"WHEN {text} IS NULL THEN NULL", f"WHEN NOT {_matches(text, column.kind)} THEN 'unparsable'"]
@@ -171,7 +171,7 @@ def _parse_rule_sql(table: Table, column: Column, staged: Staged, minor_digits: 
 
 
 def _value_rule_sql(table: Table, column: Column, typed: str) -> str:
-    """Return the SQL of the rule that a readable cell breaks; pandera does the same for the small tables."""
+    """Return the SQL of the rule that a readable cell breaks; `schemas.schema` states the same for pandera."""
     cases, number = [], f"try_cast({typed} AS DOUBLE)" if column.kind == "decimal" else f"({typed})"
     if column.kind != "flag" and _needs_value(table, column):
         cases.append(f"WHEN ({typed}) IS NULL THEN 'missing_value'")
@@ -193,11 +193,11 @@ def _rule_sql(table: Table, column: Column, staged: Staged, minor_digits: int) -
     return value if parse == "NULL" else (parse if value == "NULL" else f"coalesce({parse}, {value})")
 
 
-def typed_select(table: Table, staged: Staged, minor_digits: int) -> str:
+def typed_select(table: Table, staged: Staged, minor_digits: int, rows: str = "") -> str:
     """Return the SELECT that makes the typed relation: `__row`, typed columns, helpers of an instant, `__bad`.
 
     The inner query types each cell once; the outer marks a row whose cell is filled and yet has no
-    value, or whose value breaks a rule.
+    value, or whose value breaks a rule. `rows` is a relation of the rows wanted, left out for all.
     """
     inner, outer, broken = [ROW], [ROW], []
     for column in table.columns:
@@ -209,7 +209,7 @@ def typed_select(table: Table, staged: Staged, minor_digits: int) -> str:
             outer += [FORM, OFFSET]
         if column.name not in staged.columns:
             continue
-        if column.kind in _PATTERNS:
+        if column.kind in PATTERNS:
             inner.append(f"{staged.natives.get(column.name, quoted(column.name))} AS {text}")
             broken.append(f"{text} IS NOT NULL AND {name} IS NULL")
         if column.kind in ("flag", "money") and not column.may_be_blank:
@@ -222,23 +222,20 @@ def typed_select(table: Table, staged: Staged, minor_digits: int) -> str:
         if column.kind in _NUMERIC:
             number = f"try_cast({name} AS DOUBLE)" if column.kind == "decimal" else name
             broken.append(f"{number} NOT BETWEEN -{LARGEST} AND {LARGEST}")
-        if table.name in LARGE and (rule := _value_rule_sql(table, column, name)) != "NULL":
+        if (rule := _value_rule_sql(table, column, name)) != "NULL":
             broken.append(f"({rule}) IS NOT NULL")
     bad = " OR ".join(f"coalesce({test}, false)" for test in broken) or "false"
-    return f"SELECT {', '.join(outer)}, ({bad}) AS {BAD} FROM (SELECT {', '.join(inner)} FROM {staged.relation})"
+    source = staged.only(rows) if rows else staged.relation
+    return f"SELECT {', '.join(outer)}, ({bad}) AS {BAD} FROM (SELECT {', '.join(inner)} FROM {source})"
 
 
 def report_bad_cells(
     con: duckdb.DuckDBPyConnection, table: Table, staged: Staged, typed: str, minor_digits: int, findings: Findings
 ) -> None:
     """Report every bad cell of the rows marked `__bad`."""
-    bad_rows = [int(row) for (row,) in con.execute(f"SELECT {ROW} FROM {typed} WHERE {BAD}").fetchall()]
-    if not bad_rows:
-        return
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE bad_rows AS SELECT * FROM {staged.relation} "
-        f"WHERE {ROW} IN (SELECT {ROW} FROM {typed} WHERE {BAD})"
-    )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE bad_numbers AS SELECT {ROW} FROM {typed} WHERE {BAD}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE bad_rows AS SELECT * FROM {staged.only('bad_numbers')}")
+    bad_rows = [int(row) for (row,) in con.execute(f"SELECT {ROW} FROM bad_numbers").fetchall()]
     for column in table.columns:
         if column.name not in staged.columns:
             continue
@@ -294,34 +291,6 @@ def _remedy(column: Column, rule: str, minor_digits: int) -> str:
     return f"{column.name} must be {limits}{unit}; the row is left out until then."
 
 
-def report_bad_values(
-    con: duckdb.DuckDBPyConnection, table: Table, staged: Staged, typed: str, minor_digits: int, findings: Findings
-) -> None:
-    """Check a small table's values with its pandera schema, all failures at once, and report them."""
-    import pandera.errors
-
-    readable = f"FROM {typed} WHERE NOT {BAD} ORDER BY {ROW}"
-    frame = frame_of(con, f"SELECT * {readable}", table)
-    rows = con.execute(f"SELECT {ROW} {readable}").fetchnumpy()[ROW]
-    frame.index = pd.Index(np.asarray(rows, dtype="int64"))
-    try:
-        schema(table).validate(frame, lazy=True)
-    except pandera.errors.SchemaErrors as failure:
-        by_name = {column.typed_name: column for column in table.columns}
-        order = [column.typed_name for column in table.columns]
-        cases = failure.failure_cases
-        for case in sorted(cases.itertuples(), key=lambda c: (int(c.index), order.index(str(c.column)))):
-            column, row = by_name[str(case.column)], int(case.index)
-            rule = "missing_value" if str(case.check) == "not_nullable" else str(case.check)
-            value = _raw_cell(con, staged, row, column.name)
-            _report_cell(table, staged.file, row, column, rule, value, minor_digits, findings)
-
-
-def _raw_cell(con: duckdb.DuckDBPyConnection, staged: Staged, row: int, column: str) -> str:
-    found = con.execute(f"SELECT {quoted(column)} FROM {staged.relation} WHERE {ROW} = {row}").fetchall()
-    return "" if not found or found[0][0] is None else str(found[0][0])
-
-
 def raw_rows(
     con: duckdb.DuckDBPyConnection, staged: Staged, rows: Sequence[int]
 ) -> Iterator[tuple[int, dict[str, str | None]]]:
@@ -331,16 +300,21 @@ def raw_rows(
     wanted = pd.DataFrame({ROW: np.asarray(rows, dtype="int64")})
     con.register("wanted_rows", wanted)
     names = ", ".join(quoted(name) for name in staged.columns)
-    query = f"SELECT {ROW}, {names} FROM {staged.relation} WHERE {ROW} IN (SELECT {ROW} FROM wanted_rows)"
-    for row, *cells in con.execute(query).fetchall():
+    for row, *cells in con.execute(f"SELECT {ROW}, {names} FROM {staged.only('wanted_rows')}").fetchall():
         yield int(row), dict(zip(staged.columns, cells, strict=True))
     con.unregister("wanted_rows")
 
 
 def frame_of(con: duckdb.DuckDBPyConnection, query: str, table: Table) -> pd.DataFrame:
     """Return the checked frame of a typed query: every column of the table, in its dtype."""
+    return numbered_frame(con, f"SELECT *, 0 AS {ROW} FROM ({query})", table)[0]
+
+
+def numbered_frame(con: duckdb.DuckDBPyConnection, query: str, table: Table) -> tuple[pd.DataFrame, list[int]]:
+    """Return the checked frame of a typed query, and the row number of each of its rows."""
     arrays = con.execute(query).fetchnumpy()
-    return pd.DataFrame({c.typed_name: _series(arrays[c.typed_name], c) for c in table.columns})
+    frame = pd.DataFrame({c.typed_name: _series(arrays[c.typed_name], c) for c in table.columns})
+    return frame, [int(row) for row in arrays[ROW]]
 
 
 def _series(values: Any, column: Column) -> pd.Series[Any]:

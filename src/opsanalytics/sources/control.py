@@ -24,7 +24,8 @@ from opsanalytics.periods import shift
 from opsanalytics.settings import Settings
 from opsanalytics.sources.faults import ERROR, Findings, typed_frame
 from opsanalytics.sources.reading import ROW
-from opsanalytics.sources.rows import LATE_MONTHS, CostCentres
+from opsanalytics.sources.references import CostCentres
+from opsanalytics.sources.rows import LATE_MONTHS
 
 CONTROL_COLUMNS = (
     "period", "site", "type",
@@ -121,8 +122,8 @@ class Control:
     ) -> pd.DataFrame:
         """Return one row for each stated total and report those missed.
 
-        `stated` is the checked table, `rows` its row numbers; `accepted` the accepted ledger lines and
-        `typed` all that were read, as relations.
+        `stated` is the checked table, `rows` its row numbers; `accepted` the accepted ledger lines added up
+        and `typed` all that were read, as relations. Lines in another currency count at their converted amount.
         """
         totals = self._accepted(list(_stated(stated, rows, debit_credit=self._debit_credit)), accepted)
         lines = self._left_lines(typed, findings)
@@ -137,8 +138,8 @@ class Control:
 
     def _accepted(self, totals: Sequence[_Total], accepted: str) -> list[_Total]:
         found = self._con.execute(
-            "SELECT period, cost_centre, account, CAST(sum(amount_cents) AS BIGINT), count(*) "
-            f"FROM {accepted} GROUP BY ALL"
+            "SELECT period, cost_centre, account, CAST(sum(amount_cents) AS BIGINT), CAST(sum(lines) AS BIGINT) "
+            f"FROM {accepted} GROUP BY ALL HAVING sum(lines) > 0"
         ).fetchall()
         sums: dict[tuple[str, str | None, str | None], tuple[int, int]] = {}
         for period, cost_centre, account, cents, count in found:

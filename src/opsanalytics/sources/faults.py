@@ -1,8 +1,8 @@
 """Faults: what is wrong in the input, where exactly, and what to do about it.
 
-Two severities. A *quarantined* row is left out, and the run goes on as a draft. An *error* stops a
-run. Every fault names file, row (the line number an editor shows, the header being line 1; 0 for
-the file as a whole), column, rule and value, and says the next step.
+A *quarantined* row is left out, and the run goes on as a draft. An *error* stops a run. A *note* says what was
+done where something is missing that no amount depends on. Every fault names file, row (the line number an
+editor shows, the header being line 1; 0 for the file as a whole), column, rule and value, and says the next step.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pandas as pd
 
 ERROR = "error"
 QUARANTINED = "quarantined"
+NOTE = "note"
 
 FAULT_COLUMNS = ("severity", "table", "file", "row", "column", "rule", "value", "remedy")
 QUARANTINE_COLUMNS = ("table", "file", "row", "rule", "column", "value", "content")

@@ -10,8 +10,10 @@ import dataclasses
 import datetime as dt
 import json
 import shutil
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -27,10 +29,12 @@ from opsanalytics.sources.cells import frame_of, storable
 from opsanalytics.sources.control import CONTROL_COLUMNS
 from opsanalytics.sources.faults import FAULT_COLUMNS, QUARANTINE_COLUMNS, DataError
 from opsanalytics.sources.reading import file_literal, literal, quoted
-from opsanalytics.sources.rows import CostCentres
+from opsanalytics.sources.references import CostCentres
 
 SETTINGS_FILE = "settings.json"
+_PRIOR = "prior/*.parquet"
 FILE_COLUMNS = ("table", "file", "sha256", "bytes", "rows", "accepted", "quarantined")
+LEDGER_COLUMNS = (*(column.typed_name for column in TABLES["ledger"].columns), "currency_cents")
 _REPORTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"faults": FAULT_COLUMNS, "quarantine": QUARANTINE_COLUMNS, "control": CONTROL_COLUMNS, "files": FILE_COLUMNS}
 )
@@ -40,12 +44,35 @@ _UP_TO = "(CASE WHEN freq = 'MS' THEN strftime(ds, '%Y-%m') <= ? ELSE ds < ? END
 
 
 @dataclass(frozen=True)
+class Given:
+    """A ledger that is read where it lies: the SELECT of its checked lines, and the file as it was checked."""
+
+    path: Path
+    select: str
+    size: int
+    changed: int
+
+    @classmethod
+    def of(cls, path: Path, select: str) -> Given:
+        """Return the given ledger with the state that its file is in."""
+        state = path.stat()
+        return cls(path, select, state.st_size, state.st_mtime_ns)
+
+    def relation(self) -> str:
+        """Return the checked lines as a FROM item; raises DataError when the file is no longer the one checked."""
+        if not self.path.exists() or Given.of(self.path, self.select) != self:
+            raise DataError(f"{self.path} has changed since it was checked. Read the data folder again.")
+        return f"({self.select})"
+
+
+@dataclass(frozen=True)
 class Inputs:
     """Checked input. `tables` holds the small tables given; a table not given is absent.
 
     `faults`, `quarantine`, `control` and `files` say what was wrong, what is left out (repeats
     included), whether the control totals agree, and which files were read. `store` is the folder with
-    ledger.parquet and demand.parquet, as far as given.
+    ledger.parquet and demand.parquet, as far as given; a ledger that is read where it was given (`_given`) comes to
+    lie there when its lines are asked for.
     """
 
     settings: Settings
@@ -55,11 +82,33 @@ class Inputs:
     control: pd.DataFrame
     files: pd.DataFrame
     store: Path
+    _given: Given | None = field(default=None, repr=False, compare=False)  # the ledger, while it is not in the store
     _keeper: object = field(default=None, repr=False, compare=False)  # holds the store while the inputs are in use
+
+    @property
+    def ledger(self) -> Path | None:
+        """Where are the checked ledger lines? The Parquet file, or None when no ledger was given.
+
+        Columns: document, line, posted_on, period, cost_centre, account, amount_cents, currency, text, one_off,
+        currency_cents; the money is int64 in the organisation's minor units and the account's natural sign. A large
+        ledger is read where it was given and is written to a file of its own when that is first asked for here.
+        """
+        if not self.has("ledger"):
+            return None
+        path = self._path("ledger")
+        if not path.exists():
+            self._write_ledger(path)
+        return path
+
+    @cached_property
+    def prior(self) -> Mapping[str, pd.DataFrame]:
+        """What is kept of the run before: each frame under prior/ by its file's stem; empty where there is none."""
+        return MappingProxyType({path.stem: pd.read_parquet(path) for path in sorted(self.store.glob(_PRIOR))})
 
     def has(self, table: str) -> bool:
         """Was the table given (and readable)?"""
-        return table in self.tables or (table in LARGE and self._path(table).exists())
+        given = table == "ledger" and self._given is not None
+        return table in self.tables or (table in LARGE and (given or self._path(table).exists()))
 
     def entities(self) -> list[str]:
         """Return the sites with a ledger line, budget or demand or in the sites table, sorted, then "(all)"."""
@@ -92,13 +141,15 @@ class Inputs:
     def actuals(self, period: str) -> pd.DataFrame:
         """Return the ledger summed by period, cost centre and account, up to and including `period`.
 
-        Columns: period, cost_centre, account, amount_cents, one_off_cents (the part marked one-off),
-        lines; int64, in the account's natural sign, sorted. Raises DataError without a ledger.
+        Columns: period, cost_centre, account, amount_cents, one_off_cents (the part marked one-off), lines,
+        currency_cents (the part due to rates: at average less at budget rates); int64, in the account's natural
+        sign, sorted. Raises DataError without a ledger.
         """
         self._need("ledger")
         query = (
             "SELECT period, cost_centre, account, CAST(sum(amount_cents) AS BIGINT) AS amount_cents, "
-            "CAST(coalesce(sum(amount_cents) FILTER (WHERE one_off), 0) AS BIGINT) AS one_off_cents, count(*) AS lines "
+            "CAST(coalesce(sum(amount_cents) FILTER (WHERE one_off), 0) AS BIGINT) AS one_off_cents, "
+            "count(*) AS lines, CAST(sum(currency_cents) AS BIGINT) AS currency_cents "
             f"FROM {self._relation('ledger')} WHERE period <= ? GROUP BY ALL ORDER BY ALL"
         )
         dtypes = dict.fromkeys(("period", "cost_centre", "account"), "str")
@@ -154,8 +205,14 @@ class Inputs:
                 _write(con, getattr(self, name), folder / f"{name}.parquet")
         for name in LARGE:
             target = folder / f"{name}.parquet"
-            if self.has(name) and not (target.exists() and target.samefile(self._path(name))):
+            if not self.has(name) or (
+                target.exists() and self._path(name).exists() and target.samefile(self._path(name))
+            ):
+                continue
+            if self._path(name).exists():
                 shutil.copyfile(self._path(name), target)
+            else:
+                self._write_ledger(target)
         text = json.dumps(dataclasses.asdict(self.settings), indent=2, ensure_ascii=False, sort_keys=True, default=dict)
         (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
 
@@ -166,7 +223,16 @@ class Inputs:
     def _path(self, table: str) -> Path:
         return self.store / f"{table}.parquet"
 
+    def _write_ledger(self, path: Path) -> None:
+        """Write the checked lines of a ledger that is read where it was given; another reader sees all or nothing."""
+        aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        with duckdb.connect() as con:
+            con.execute(f"COPY (FROM {self._relation('ledger')}) TO {literal(aside)} (FORMAT parquet)")
+        aside.replace(path)
+
     def _relation(self, table: str) -> str:
+        if table == "ledger" and self._given is not None and not self._path(table).exists():
+            return self._given.relation()
         return f"read_parquet({file_literal(self._path(table))})"
 
     def _need(self, table: str) -> None:
@@ -182,7 +248,7 @@ class Inputs:
             return con.execute(query, parameters).df()
 
 
-_SUMS = ("amount_cents", "one_off_cents", "lines")
+_SUMS = ("amount_cents", "one_off_cents", "lines", "currency_cents")
 
 
 def _write(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, path: Path) -> None:
@@ -217,7 +283,15 @@ def load(inputs_dir: str | Path) -> Inputs:
             if name not in LARGE and (folder / f"{name}.parquet").exists()
         }
         reports = {name: _report(con, folder / f"{name}.parquet", columns) for name, columns in _REPORTS.items()}
-    return Inputs(settings=settings, tables=tables, store=folder, **reports)
+    return Inputs(
+        settings=settings,
+        tables=tables,
+        faults=reports["faults"],
+        quarantine=reports["quarantine"],
+        control=reports["control"],
+        files=reports["files"],
+        store=folder,
+    )
 
 
 def _report(con: duckdb.DuckDBPyConnection, path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -20,9 +20,10 @@ import pandas as pd
 
 from opsanalytics.schemas import TABLES
 from opsanalytics.settings import is_time_zone
-from opsanalytics.sources.cells import BAD, FORM, OFFSET, TWICE, UTC
+from opsanalytics.sources.cells import FORM, OFFSET, TWICE, UTC
 from opsanalytics.sources.faults import ERROR, QUARANTINED, Findings
 from opsanalytics.sources.reading import ROW, literal, quoted
+from opsanalytics.sources.rows import Typed
 
 _DAY = 24 * 60
 _DENSE = 8  # so many different times of day in a month show at which interval it is kept
@@ -126,12 +127,12 @@ def localised(column: str, relation: str, default: str) -> str:
     )
 
 
-def report_nonexistent(con: duckdb.DuckDBPyConnection, typed: str, file: str, findings: Findings) -> None:
+def report_nonexistent(con: duckdb.DuckDBPyConnection, typed: Typed, findings: Findings) -> None:
     """Report the demand at a local time that did not exist: dropped when its volume is zero, an error else."""
     query = (
-        f"SELECT t.{ROW}, strftime(t.ds, '%Y-%m-%dT%H:%M'), t.volume, t.__zone FROM {typed} t JOIN gaps g "
+        f"SELECT t.{ROW}, strftime(t.ds, '%Y-%m-%dT%H:%M'), t.volume, t.__zone FROM {typed.open} t JOIN gaps g "
         f"ON g.zone = t.__zone AND t.ds >= g.first AND t.ds < g.last "
-        f"WHERE t.{FORM} = 'time' AND t.{OFFSET} IS NULL AND NOT t.{BAD} AND {_open('demand', 't')} ORDER BY t.{ROW}"
+        f"WHERE t.{FORM} = 'time' AND t.{OFFSET} IS NULL ORDER BY t.{ROW}"
     )
     for row, value, volume, zone in con.execute(query).fetchall():
         severity = QUARANTINED if not volume else ERROR
@@ -140,22 +141,16 @@ def report_nonexistent(con: duckdb.DuckDBPyConnection, typed: str, file: str, fi
             if not volume
             else "Write the times with their UTC offset, or mend the hour."
         )
-        findings.report(severity, "demand", file, int(row), "ds", "nonexistent_hour", str(value), remedy)
+        findings.report(severity, "demand", typed.file, int(row), "ds", "nonexistent_hour", str(value), remedy)
         findings.leave_out("demand", int(row), "nonexistent_hour", "ds", str(value), counted=False)
 
 
-def _open(table: str, alias: str) -> str:
-    return f"{alias}.{ROW} NOT IN (SELECT {ROW} FROM left_{table})"
-
-
-def infer_frequencies(
-    con: duckdb.DuckDBPyConnection, typed: str, file: str, findings: Findings
-) -> dict[tuple[str, str], str]:
+def infer_frequencies(con: duckdb.DuckDBPyConnection, typed: Typed, findings: Findings) -> dict[tuple[str, str], str]:
     """Return the frequency of each site and service (MS, W-..., D, h, 30min, ...); mixed ones are an error."""
     found: dict[tuple[str, str], str] = {}
     groups = con.execute(
         f"SELECT site, service, {FORM}, count(*), bool_and(hour(ds) = 0 AND minute(ds) = 0), bool_and(day(ds) = 1) "
-        f"FROM {typed} t WHERE NOT {BAD} AND {_open('demand', 't')} GROUP BY ALL ORDER BY ALL"
+        f"FROM {typed.open} GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     forms: dict[tuple[str, str], dict[str, tuple[int, bool, bool]]] = {}
     for site, service, form, count, midnight, first in groups:
@@ -163,15 +158,14 @@ def infer_frequencies(
     for key, written in forms.items():
         main = max(written, key=lambda form: (written[form][0], form))
         if len(written) > 1:
-            _report_mixed(con, typed, file, key, f"{FORM} <> '{main}'", f"most rows are written as a {main}", findings)
-        found[key] = _frequency(con, typed, file, key, main, written[main], findings)
+            _report_mixed(con, typed, key, f"{FORM} <> '{main}'", f"most rows are written as a {main}", findings)
+        found[key] = _frequency(con, typed, key, main, written[main], findings)
     return found
 
 
 def _frequency(
     con: duckdb.DuckDBPyConnection,
-    typed: str,
-    file: str,
+    typed: Typed,
     key: tuple[str, str],
     form: str,
     written: tuple[int, bool, bool],
@@ -182,14 +176,12 @@ def _frequency(
         return "MS"
     if form == "day" or (midnight and count > 1):
         return _daily(con, typed, key)
-    return _interval(con, typed, file, key, findings)
+    return _interval(con, typed, key, findings)
 
 
-def _daily(con: duckdb.DuckDBPyConnection, typed: str, key: tuple[str, str]) -> str:
+def _daily(con: duckdb.DuckDBPyConnection, typed: Typed, key: tuple[str, str]) -> str:
     days = con.execute(
-        f"SELECT DISTINCT ds FROM {typed} t WHERE site = ? AND service = ? AND NOT {BAD} "
-        f"AND {_open('demand', 't')} ORDER BY ds",
-        list(key),
+        f"SELECT DISTINCT ds FROM {typed.open} WHERE site = ? AND service = ? ORDER BY ds", list(key)
     ).fetchall()
     steps = {(b[0] - a[0]).days for a, b in itertools.pairwise(days)}
     if steps and all(step % 7 == 0 for step in steps) and len(days) > 2:
@@ -197,12 +189,11 @@ def _daily(con: duckdb.DuckDBPyConnection, typed: str, key: tuple[str, str]) -> 
     return "D"
 
 
-def _interval(con: duckdb.DuckDBPyConnection, typed: str, file: str, key: tuple[str, str], findings: Findings) -> str:
+def _interval(con: duckdb.DuckDBPyConnection, typed: Typed, key: tuple[str, str], findings: Findings) -> str:
     """Return the interval of a series within the day: the usual distance between its times of day."""
     rows = con.execute(
-        f"SELECT strftime(ds, '%Y-%m'), hour(ds) * 60 + minute(ds), count(*) FROM {typed} t "
-        f"WHERE site = ? AND service = ? AND NOT {BAD} AND {FORM} = 'time' AND {_open('demand', 't')} "
-        "GROUP BY ALL ORDER BY ALL",
+        f"SELECT strftime(ds, '%Y-%m'), hour(ds) * 60 + minute(ds), count(*) FROM {typed.open} "
+        f"WHERE site = ? AND service = ? AND {FORM} = 'time' GROUP BY ALL ORDER BY ALL",
         list(key),
     ).fetchall()
     months: dict[str, list[int]] = {}
@@ -215,11 +206,11 @@ def _interval(con: duckdb.DuckDBPyConnection, typed: str, file: str, key: tuple[
         listed = ", ".join(literal(month) for month in coarse)
         where = f"strftime(ds, '%Y-%m') {'IN' if len(coarse) <= fine else 'NOT IN'} ({listed})"
         step = step if len(coarse) <= fine else _step(sorted({m for c in coarse for m in months[c]}))
-        _report_mixed(con, typed, file, key, where, f"most months come every {step} minutes", findings)
+        _report_mixed(con, typed, key, where, f"most months come every {step} minutes", findings)
     phase = Counter(int(minute) % step for _, minute, n in rows for _ in range(1) if n).most_common(1)[0][0]
     off = f"{FORM} = 'time' AND (hour(ds) * 60 + minute(ds)) % {step} <> {phase}"
     if any(int(minute) % step != phase for _, minute, _ in rows) and not (coarse and fine):
-        _report_mixed(con, typed, file, key, off, f"most rows come every {step} minutes", findings)
+        _report_mixed(con, typed, key, off, f"most rows come every {step} minutes", findings)
     return "h" if step == 60 else f"{step // 60}h" if step % 60 == 0 else f"{step}min"
 
 
@@ -234,16 +225,15 @@ def _step(minutes: Sequence[int]) -> int:
 
 def _report_mixed(
     con: duckdb.DuckDBPyConnection,
-    typed: str,
-    file: str,
+    typed: Typed,
     key: tuple[str, str],
     where: str,
     why: str,
     findings: Findings,
 ) -> None:
     rows = con.execute(
-        f"SELECT {ROW}, strftime(ds, '%Y-%m-%dT%H:%M') FROM {typed} t WHERE site = ? AND service = ? AND ({where}) "
-        f"AND NOT {BAD} AND {_open('demand', 't')} ORDER BY {ROW}",
+        f"SELECT {ROW}, strftime(ds, '%Y-%m-%dT%H:%M') FROM {typed.open} WHERE site = ? AND service = ? AND ({where}) "
+        f"ORDER BY {ROW}",
         list(key),
     ).fetchall()
     if not rows:
@@ -252,7 +242,7 @@ def _report_mixed(
         f"{key[1]} at {key[0]} mixes frequencies: {why}, and {len(rows)} rows from this one on do not. "
         "Give each site and service one frequency, or the other rows a service of their own."
     )
-    findings.report(ERROR, "demand", file, int(rows[0][0]), "ds", "mixed_frequency", str(rows[0][1]), remedy)
+    findings.report(ERROR, "demand", typed.file, int(rows[0][0]), "ds", "mixed_frequency", str(rows[0][1]), remedy)
     for row, value in rows:
         findings.leave_out("demand", int(row), "mixed_frequency", "ds", str(value), counted=False)
 

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -36,21 +35,51 @@ _MAX_LINE = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Staged:
-    """A table as text: the DuckDB relation `relation` holds `__row` and the known `columns`.
+    """A table as text: `relation` holds `__row` and the known columns, `inner` the cells as the file has them.
 
-    `decimal_comma`: numbers may be written with a comma as decimal mark. `ragged` are rows whose
-    number of cells is wrong, which are in no relation. `natives` are the SQL names of the columns that
-    a Parquet file holds in the right type already.
+    `cells` is the SQL of each column on `inner`. `decimal_comma`: numbers may be written with a comma as decimal
+    mark. `ragged` are rows whose number of cells is wrong, which are in no relation. `stored` are name and type of
+    the columns of a Parquet file; `natives` the SQL names of those that are in the right type already.
     """
 
     table: str
     file: str
     path: Path
-    relation: str
-    columns: tuple[str, ...]
+    inner: str
+    cells: Mapping[str, str]
     decimal_comma: bool
-    ragged: Mapping[int, str]
+    ragged: Mapping[int, str] = field(default_factory=dict)
+    stored: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     natives: Mapping[str, str] = field(default_factory=dict)
+    narrowed: str = (
+        ""  # of a Parquet file: `inner` up to its condition on the place in the file, for pages to be skipped
+    )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The known columns that the source has."""
+        return tuple(self.cells)
+
+    @property
+    def relation(self) -> str:
+        """Every row as text, as a FROM item."""
+        return self._text(self.inner)
+
+    def only(self, rows: str) -> str:
+        """The rows whose number stands in the relation `rows` as text: no other row's cells are looked at."""
+        if self.narrowed:
+            return self._text(f"({self.narrowed} IN (SELECT {ROW} - 2 FROM {rows}))")
+        return self._text(f"(SELECT * FROM {self.inner} WHERE {ROW} IN (SELECT {ROW} FROM {rows}))")
+
+    def _text(self, source: str) -> str:
+        """Trimmed text, blank as NULL, rows without any content left away."""
+        texts = ", ".join(
+            f"nullif(trim({expression}, {_BLANKS}), '') AS {quoted(column)}"
+            for column, expression in self.cells.items()
+        )
+        some = " OR ".join(f"{self.natives.get(column, quoted(column))} IS NOT NULL" for column in self.cells)
+        others = "".join(f", {native}" for native in self.natives.values())
+        return f"(SELECT * FROM (SELECT {ROW}, {texts}{others} FROM {source}) WHERE {some})"
 
 
 def stage(
@@ -130,27 +159,6 @@ def _report_unknown_column(source: Source, table: Table, name: str, free: Sequen
     findings.report(ERROR, table.name, source.path.name, 1, name, "unknown_column", name, remedy)
 
 
-def _create_text_relation(
-    con: duckdb.DuckDBPyConnection,
-    table: str,
-    inner: str,
-    places: Mapping[str, str],
-    *,
-    materialise: bool,
-    natives: Mapping[str, str] = MappingProxyType({}),
-) -> str:
-    """Create raw_<table>: trimmed text, blank as NULL, rows without any content left away."""
-    name = f"raw_{table}"
-    cells = ", ".join(
-        f"nullif(trim({expression}, {_BLANKS}), '') AS {quoted(column)}" for column, expression in places.items()
-    )
-    some = " OR ".join(f"{natives.get(column, quoted(column))} IS NOT NULL" for column in places)
-    kind = "TABLE" if materialise else "VIEW"
-    others = "".join(f", {native}" for native in natives.values())
-    con.execute(f"CREATE TEMP {kind} {name} AS SELECT * FROM (SELECT {ROW}, {cells}{others} FROM {inner}) WHERE {some}")
-    return name
-
-
 def quoted(name: str) -> str:
     """Return an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -177,9 +185,8 @@ def _stage_csv(
     if places is None:
         return None
     inner, ragged = _csv_relation(con, source, delimiter, len(header), store)
-    columns = {column: f"c{place}" for column, place in places.items()}
-    relation = _create_text_relation(con, source.table, inner, columns, materialise=source.table not in LARGE)
-    return Staged(source.table, source.path.name, source.path, relation, tuple(places), delimiter == ";", ragged)
+    cells = {column: f"c{place}" for column, place in places.items()}
+    return Staged(source.table, source.path.name, source.path, inner, cells, delimiter == ";", ragged)
 
 
 def _csv_header(source: Source, settings: Settings) -> tuple[str, list[str]]:
@@ -211,19 +218,25 @@ def _csv_relation(
     """Return a relation with `__row` and c0, c1, ..., and the ragged rows by line."""
     columns = ", ".join(f"'c{k}': 'VARCHAR'" for k in range(width))
     options = f"delim={literal(delimiter)}, {_CSV_OPTIONS}, header=true, columns={{{columns}}}"
-    copy = store / f"{source.table}.text.parquet"
+    select = f"SELECT row_number() OVER () + 1 AS {ROW}, * FROM read_csv({file_literal(source.path)}, {options})"
     try:
-        con.execute(
-            f"COPY (SELECT row_number() OVER () + 1 AS {ROW}, * FROM read_csv({file_literal(source.path)}, {options})) "
-            f"TO {literal(copy)} (FORMAT parquet)"
-        )
-        records = scalar(con, f"SELECT count(*) FROM read_parquet({file_literal(copy)})")
+        inner, records = _kept(con, source.table, select, store)
         if records == _physical_lines(source.path) - 1:
-            return f"read_parquet({file_literal(copy)})", {}
+            return inner, {}
     except duckdb.Error:
         pass  # ragged rows, mixed line ends, a broken quote or encoding: the reading below says which, and where
     ragged: dict[int, str] = {}
     return _text_relation(con, _csv_records(source.path, delimiter, width, ragged), width, source.table, store), ragged
+
+
+def _kept(con: duckdb.DuckDBPyConnection, table: str, select: str, store: Path) -> tuple[str, int]:
+    """Keep what a query gives, in a file what may be large, and return its name as a relation and its rows."""
+    if table in LARGE:
+        copy = store / f"{table}.text.parquet"
+        return f"read_parquet({file_literal(copy)})", scalar(
+            con, f"COPY ({select}) TO {literal(copy)} (FORMAT parquet)"
+        )
+    return f"text_{table}", scalar(con, f"CREATE OR REPLACE TEMP TABLE text_{table} AS {select}")
 
 
 _CSV_OPTIONS = (
@@ -288,20 +301,18 @@ def report_ragged(staged: Staged, findings: Findings) -> None:
 def _text_relation(
     con: duckdb.DuckDBPyConnection, records: Iterable[Sequence[str]], width: int, table: str, store: Path
 ) -> str:
-    """Bring records (row number first) into DuckDB through a plain CSV and a Parquet file of our own."""
-    plain, copy = store / f"{table}.text.csv", store / f"{table}.text.parquet"
+    """Bring records (row number first) into DuckDB through a plain CSV file of our own."""
+    plain = store / f"{table}.text.csv"
     with plain.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
         for record in records:
             writer.writerow([cell.replace("\r\n", "\n").replace("\r", "\n") for cell in record])
     columns = ", ".join([f"'{ROW}': 'BIGINT'", *(f"'c{k}': 'VARCHAR'" for k in range(width))])
     options = _CSV_OPTIONS.replace("all_varchar=true, ", "")
-    con.execute(
-        f"COPY (SELECT * FROM read_csv({file_literal(plain)}, delim=',', {options}, header=false, "
-        f"columns={{{columns}}})) TO {literal(copy)} (FORMAT parquet)"
-    )
+    reader = f"read_csv({file_literal(plain)}, delim=',', {options}, header=false, columns={{{columns}}})"
+    inner, _ = _kept(con, table, f"SELECT * FROM {reader}", store)
     plain.unlink()
-    return f"read_parquet({file_literal(copy)})"
+    return inner
 
 
 # -- Parquet ----------------------------------------------------------------------------------
@@ -310,14 +321,14 @@ def _text_relation(
 def _stage_parquet(
     con: duckdb.DuckDBPyConnection, source: Source, settings: Settings, findings: Findings
 ) -> Staged | None:
-    reader = f"read_parquet({file_literal(source.path)}, file_row_number=true)"
+    reader = f"read_parquet({file_literal(source.path.absolute())}, file_row_number=true)"
     described = con.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {reader}").fetchall()
     names, types = [str(entry[0]) for entry in described], [str(entry[1]) for entry in described]
     places = _match_columns(source, names, settings, findings)
     if places is None:
         return None
     table = TABLES[source.table]
-    columns = {
+    cells = {
         column: _as_text(quoted(names[place]), types[place], table.column(column).kind)
         for column, place in places.items()
     }
@@ -328,10 +339,10 @@ def _stage_parquet(
     }
     typed = "".join(f", {quoted(names[places[column]])} AS {name}" for column, name in natives.items())
     inner = f"(SELECT file_row_number + 2 AS {ROW}, *{typed} FROM {reader})"
-    relation = _create_text_relation(
-        con, source.table, inner, columns, materialise=source.table not in LARGE, natives=natives
-    )
-    return Staged(source.table, source.path.name, source.path, relation, tuple(places), False, {}, natives)
+    stored = {column: (names[place], types[place]) for column, place in places.items()}
+    narrowed = f"{inner[1:-1]} WHERE file_row_number"
+    name = source.path.name
+    return Staged(source.table, name, source.path, inner, cells, False, {}, stored, natives, narrowed)
 
 
 def _is_native(kind: str, stored: str, minor_digits: int) -> bool:
@@ -369,14 +380,14 @@ def _stage_sheet(
     if places is None:
         return None
     kinds = [TABLES[source.table].column(column).kind for column in places]
-    cells = (
+    records = (
         [str(number), *(cell_text(row[place], kind) for place, kind in zip(places.values(), kinds, strict=True))]
         for number, row in itertools.islice(enumerate(rows, start=1), first + 1, None)
     )
-    inner = _text_relation(con, cells, len(places), source.table, store)
-    columns = {column: f"c{k}" for k, column in enumerate(places)}
-    relation = _create_text_relation(con, source.table, inner, columns, materialise=source.table not in LARGE)
-    return Staged(source.table, source.path.name, source.path, relation, tuple(places), False, {})
+    inner = _text_relation(con, records, len(places), source.table, store)
+    return Staged(
+        source.table, source.path.name, source.path, inner, {column: f"c{k}" for k, column in enumerate(places)}, False
+    )
 
 
 def scalar(con: duckdb.DuckDBPyConnection, query: str) -> int:
