@@ -18,24 +18,6 @@ Case = Mapping[str, Any]
 #: A day before any case's moves: the first assignment of a cost centre.
 _ALWAYS = pd.Timestamp("1900-01-01")
 
-#: Groups whose analyses come later.
-PENDING: frozenset[str] = frozenset(
-    {
-        "activity_based_costing",
-        "flexible_budget",
-        "fx_price_volume",
-        "labour_monthly",
-        "labour_voh_spending",
-        "material_labour",
-        "material_mix_yield",
-        "material_price_timing",
-        "overhead_two_variance",
-        "pvm_3term",
-        "restatement",
-        "sales_mix_quantity",
-    }
-)
-
 
 def _cents(value: object, digits: int = 2) -> int:
     return formats.to_cents(format(Decimal(str(value)), "f"), digits)

@@ -7,6 +7,8 @@ The company has one site, North, and a fiscal year from January; the reporting m
     cost, payroll                     50                       55          60          64
     cost, fuel                        10                       12           8           9
     result                            30                       33          42          57
+
+Year to date the result is 99, 33 above plan: freight +40, payroll -14, fuel +7. `explained` adds what stands behind it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,6 +70,73 @@ def variance(
 def _lines(months: Mapping[str, Mapping[str, int]], sign: int) -> pd.DataFrame:
     rows = [(m, "100", a, sign * k * THOUSAND) for m, line in months.items() for a, k in line.items()]
     return pd.DataFrame(rows, columns=["period", "cost_centre", "account", "amount_cents"])
+
+
+def explained(variance: BudgetVariance, name: str = "Freight") -> BudgetVariance:
+    """The same variance with its reasons: volume +25, price +15, rate -10 and +3 without one; January was first
+    reported as 40, so 2 are restated; each open month brings 40, and the year ends at 499, between 450 and 560.
+
+    Another name of freight is put in place of its own.
+    """
+    called = variance.variances.assign(
+        **{column: variance.variances[column].replace("Freight", name) for column in ("item", "name")}
+    )
+    lines = [(name, "revenue", 240, 200, 40), ("Payroll", "cost", 124, 110, -14), ("Fuel", "cost", 17, 24, 7)]
+    drivers = [("volume", 25), ("price", 15), ("rate", -10), ("other_payroll", 3)]
+    steps = [
+        *_steps(
+            "driver", [(code, "rest" if code == "other_payroll" else "driver", effect) for code, effect in drivers]
+        ),
+        *_steps("pl_line", [(line, "driver", effect) for line, _, _, _, effect in lines]),
+    ]
+    columns = ["by", "horizon", "reference", "step", "kind", "driver", "cents", "effect_cents"]
+    crossed = [("100", *line) for line in lines]
+    movement = [("prior_ytd", "", 40), ("restatement", "", 2), ("new_months", "2026-02", 57), ("ytd", "", 99)]
+    rest = [
+        (kind, month, k) for month in month_range("2026-03", "2026-12") for kind, k in (("revenue", 100), ("cost", 60))
+    ]
+    ends = [
+        ("result", "last_year_rest", 399, False),
+        ("result", "run_rate", 594, False),
+        ("result", "combined", 499, True),
+    ]
+    outlook = pd.DataFrame(ends, columns=["measure", "method", "cents", "chosen"]).assign(horizon="fy")
+    known = outlook["chosen"]
+    outlook = outlook.assign(
+        cents=outlook["cents"] * THOUSAND,
+        lo_cents=pd.array([450 * THOUSAND if k else None for k in known], dtype="Int64"),
+        hi_cents=pd.array([560 * THOUSAND if k else None for k in known], dtype="Int64"),
+        plan_cents=pd.array([396 * THOUSAND] * 3, dtype="Int64"),
+    )
+    change = outlook["cents"].astype("Int64") - outlook["plan_cents"]
+    frames: dict[str, Any] = {
+        "variances": called,
+        "bridges": _thousands(pd.DataFrame(steps, columns=columns)),
+        "crossed": _thousands(
+            pd.DataFrame(crossed, columns=_CROSSED).assign(variance_cents=lambda f: f.iloc[:, 3] - f.iloc[:, 4])
+        ),
+        "movement": _thousands(
+            pd.DataFrame([("result", k, *row) for k, row in enumerate(movement)], columns=_MOVEMENT)
+        ),
+        "outlook_lines": _thousands(pd.DataFrame(rest, columns=["type", "period", "cents"])),
+        "outlook": outlook.assign(variance_cents=change, effect_cents=change),
+    }
+    return dataclasses.replace(variance, **frames)
+
+
+_CROSSED = ["cost_centre", "pl_line", "type", "actual_cents", "reference_cents", "effect_cents"]
+_MOVEMENT = ["measure", "step", "kind", "period", "cents"]
+
+
+def _steps(by: str, changes: list[tuple[str, str, int]]) -> list[tuple[object, ...]]:
+    """A bridge of the year to date from the plan's 66 to the actual 99."""
+    key = (by, "ytd", "PL")
+    middle = [(*key, k, kind, code, 0, effect) for k, (code, kind, effect) in enumerate(changes, start=1)]
+    return [(*key, 0, "start", "PL", 66, 0), *middle, (*key, len(changes) + 1, "end", "AC", 99, 0)]
+
+
+def _thousands(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(**{c: frame[c] * THOUSAND for c in frame.columns if c.endswith("cents")})
 
 
 def demand(service: str = "parcels") -> DemandForecast:

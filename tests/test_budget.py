@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from opsanalytics import budget
+from opsanalytics.budget.forecasting.record import carried_over
 from opsanalytics.formats import ALL, TOTAL, UNASSIGNED
 from opsanalytics.periods import Calendar, month_range
 from opsanalytics.settings import Materiality, Settings
@@ -57,6 +58,9 @@ def centres(*rows: tuple[str, str, str, str | None], valid_to: Sequence[str | No
 CENTRES = centres(("C1", "2020-01-01", "Ops", "North"), ("C2", "2020-01-01", "Ops", "South"))
 #: Properties on a shared machine: fewer examples, no deadline for one of them.
 UNHURRIED = settings(deadline=None, max_examples=20)
+#: Whole companies take a third of a second each: a failing one is shown as it was found, for making it small takes
+#: minutes.
+COMPANIES = settings(deadline=None, max_examples=4, phases=[Phase.explicit, Phase.generate])
 SETTINGS = Settings(materiality=Materiality(10_00, 0.10, "and"))
 
 
@@ -68,11 +72,12 @@ def analysed(
     entity: str = ALL,
     settings: Settings = SETTINGS,
     cost_centres: pd.DataFrame = CENTRES,
+    **view: Any,
 ) -> budget.BudgetVariance:
     tables = {"accounts": chart(), "cost_centres": cost_centres}
     if plan is not None:
         tables["budget"] = plan
-    return budget.budget_variance(actuals, tables, settings, period=period, entity=entity)
+    return budget.budget_variance(actuals, tables, settings, period=period, entity=entity, **view)
 
 
 def totals(found: budget.BudgetVariance, horizon: str, scenario: str) -> dict[str, int]:
@@ -185,6 +190,32 @@ def test_rollups_equal_the_sum_of_leaves_in_any_order_with_missing_codes(rows: A
     pd.testing.assert_frame_equal(frame, before)
 
 
+def test_a_restricted_view_shows_its_largest_items_and_one_remainder_for_each_type() -> None:
+    rows = [("a", "cost", 5), ("b", "cost", -90), ("b", "revenue", 10), ("c", "revenue", 40), ("d", "cost", 7)]
+    frame = pd.DataFrame(rows, columns=["account", "type", "amount_cents"])
+    found = budget.rollup(frame, ["account", "type"], top=2)
+    assert found.to_numpy().tolist() == [
+        ["(others)", "cost", 12],
+        ["b", "cost", -90],
+        ["b", "revenue", 10],
+        ["c", "revenue", 40],
+    ]
+    assert budget.rollup(frame, ["account"], top=0).to_numpy().tolist() == [["(others)", -28]]
+    with pytest.raises(ValueError, match="top 0 or more items of a dimension, not to 3 of"):
+        budget.rollup(frame, [], top=3)
+
+
+@UNHURRIED
+@given(leaf_rows, st.integers(0, 4), st.randoms())
+def test_a_restricted_view_equals_the_sum_of_its_leaves_in_any_order(rows: Any, top: int, random: Any) -> None:
+    found = budget.rollup(leaves(rows), ["account", "department"], top=top)
+    assert found["amount_cents"].sum() == sum(row[-1] for row in rows)
+    assert set(found["account"].dropna()) <= {"a", "b", "(others)"}
+    pd.testing.assert_frame_equal(
+        budget.rollup(leaves(random.sample(rows, len(rows))), ["account", "department"], top=top), found
+    )
+
+
 @UNHURRIED
 @given(leaf_rows, leaf_rows, st.sets(st.sampled_from(["department", "cost_centre", "account", "pl_line"])))
 def test_variances_add_up_at_any_dimension_and_leave_the_input_untouched(ours: Any, theirs: Any, by: set[str]) -> None:
@@ -212,6 +243,7 @@ def test_variances_add_up_at_any_dimension_and_leave_the_input_untouched(ours: A
         pytest.param(10, [0, 3, 0], [0, 10, 0], id="no weight, no cent"),
         pytest.param(3, [0.1, 0.2], [1, 2], id="weights are the decimals they are written as"),
         pytest.param(0, [1, 1], [0, 0], id="nothing to split"),
+        pytest.param(0, [1e-300, 1], [0, 0], id="nothing to split by weights beyond 64 bits"),
     ],
 )
 def test_cents_are_allocated_by_largest_remainder(total: int, weights: list[float], parts: list[int]) -> None:
@@ -460,7 +492,7 @@ def test_scenarios_stand_where_they_should() -> None:
     everywhere = ["fy", "month", "qtd", "roy", "ytd"]
     assert standing.to_dict() == {
         "AC": ["month", "qtd", "ytd"],
-        "FC": ["fy", "roy"],
+        "FC": everywhere,
         "PL": everywhere,
         "PY": everywhere,
     }
@@ -546,7 +578,7 @@ def test_without_a_budget_for_the_year_there_is_no_plan() -> None:
     for plan in (None, old, old.iloc[:0]):
         found = analysed(COMPANY, plan, period="2025-09", settings=JULY)
         assert "PL" not in set(found.amounts["scenario"])
-        assert set(found.variances["reference"]) == {"PY"}
+        assert set(found.variances["reference"]) == {"PY", "FC"}
         assert found.outlook["plan_cents"].isna().all()
 
 
@@ -657,65 +689,366 @@ def test_no_lines_at_all_give_a_plan_and_nothing_else() -> None:
     assert found.missing == ("2026-01", "2026-02")
 
 
-# Outlook
+# As current, and without one-offs
+
+MOVING = lines(*((m, "C1", "6000", 100) for m in ("2025-01", "2025-02", "2025-03", "2026-01", "2026-02", "2026-03")))
+MOVING_PLAN = budget_rows(*(("original", f"2026-{m:02}", None, "C1", "6000", 90) for m in range(1, 13)))
 
 
-def outlook_of(actual: pd.DataFrame, period: str) -> dict[tuple[str, str, str], int]:
-    found = budget.outlook(actual, chart(), period=period, calendar=Calendar())
-    assert (found["chosen"] == (found["method"] == "mean")).all()
-    return {(r.method, r.measure, r.horizon): r.cents for r in found.itertuples(index=False)}
+def test_as_current_every_month_of_every_scenario_is_where_the_cost_centre_is_now() -> None:
+    view = {"period": "2026-03", "cost_centres": MOVED, "structure": "as_current"}
+    south, north, whole = (analysed(MOVING, MOVING_PLAN, entity=e, **view) for e in ("South", "North", ALL))
+    assert [totals(south, "ytd", s)["cost"] for s in ("AC", "PL", "PY")] == [300, 270, 300]
+    assert totals(south, "ytd", "FC") == totals(whole, "ytd", "FC")
+    assert totals(south, "fy", "FC") == totals(whole, "fy", "FC")
+    assert {s for s in north.amounts["scenario"] if totals(north, "ytd", s)["cost"]} == set()
+    assert (south.structure, south.one_offs) == ("as_current", "with")
+    assert south.notes[0] == "Every month is shown in the structure in force at the end of Mar 2026."
 
 
-def test_outlook_by_hand() -> None:
-    # 10 a month last year, 20 in its December; 30 a month this year to October.
-    actual = lines(
-        *((m, "C1", "4000", 10) for m in month_range("2025-01", "2025-11")),
-        ("2025-12", "C1", "4000", 20),
-        *((m, "C1", "4000", 30) for m in month_range("2026-01", "2026-10")),
-        ("2026-10", "C1", "6000", 100),
+def test_both_structures_have_the_same_totals_and_other_departments() -> None:
+    posted, current = (
+        analysed(MOVING, MOVING_PLAN, period="2026-03", cost_centres=MOVED, structure=s)
+        for s in ("as_posted", "as_current")
     )
-    found = outlook_of(actual, "2026-10")
-    assert [found[m, "revenue", "roy"] for m in budget.METHODS] == [60, 30, 45]
-    assert [found[m, "revenue", "fy"] for m in budget.METHODS] == [360, 330, 345]
-    assert [found[m, "cost", "roy"] for m in budget.METHODS] == [20, 0, 10]
-    assert [found[m, "result", "fy"] for m in budget.METHODS] == [240, 230, 235]
+    both = [
+        a[a["dimension"].isin([TOTAL, "account"])].reset_index(drop=True) for a in (posted.amounts, current.amounts)
+    ]
+    pd.testing.assert_frame_equal(*both)
+    pd.testing.assert_frame_equal(posted.outlook, current.outlook)
+
+    def departments(found: budget.BudgetVariance) -> dict[str, int]:
+        rows = found.amounts[(found.amounts["dimension"] == "department") & (found.amounts["horizon"] == "ytd")]
+        rows = rows[rows["scenario"] == "AC"]
+        return dict(zip(rows["item"], rows["cents"].tolist(), strict=True))
+
+    assert departments(posted) == {"Care": 200, "Ops": 100}
+    assert departments(current) == {"Care": 300}
 
 
-def test_without_last_years_months_the_run_rate_stands_alone() -> None:
-    found = outlook_of(lines(("2026-01", "C1", "4000", 100)), "2026-01")
-    assert found == {
-        (method, measure, horizon): sign * cents
-        for method in ("run_rate", "mean")
-        for measure, sign in (("revenue", 1), ("cost", 0), ("result", 1))
-        for horizon, cents in (("roy", 1100), ("fy", 1200))
+def test_a_closed_cost_centre_keeps_the_place_it_had_last() -> None:
+    closed = centres(("C1", "2020-01-01", "Ops", "North"), valid_to=["2025-06-30"])
+    found = analysed(MOVING, period="2026-03", cost_centres=closed, structure="as_current")
+    assert one(found.amounts, dimension="department", item="Ops", horizon="ytd", scenario="PY")["cents"] == 300
+
+
+def test_without_one_offs_actual_and_prior_year_lose_them_and_the_plan_does_not() -> None:
+    marked = MOVING.assign(one_off_cents=[0, 30, 0, 0, 0, 100])
+    with_, without = (analysed(marked, MOVING_PLAN, period="2026-03", one_offs=o) for o in ("with", "without"))
+    assert [totals(with_, "ytd", s)["cost"] for s in ("AC", "PY", "PL")] == [300, 300, 270]
+    assert [totals(without, "ytd", s)["cost"] for s in ("AC", "PY", "PL")] == [200, 270, 270]
+    assert (without.missing, without.one_offs) == ((), "without"), "a month of nothing but one-offs is not missing"
+    expected = "Lines marked one-off are left out: 1.00 EUR of cost from AC and 0.30 EUR of cost from PY, year to date."
+    assert without.notes[0] == expected
+    assert not [note for note in with_.notes if "one-off" in note]
+
+
+def test_a_view_that_does_not_exist_is_refused_and_names_those_that_do() -> None:
+    with pytest.raises(ValueError, match="structure 'current' is unknown: use as_posted or as_current"):
+        analysed(MOVING, period="2026-03", structure="current")
+    with pytest.raises(ValueError, match="one_offs 'no' is unknown: use with or without"):
+        analysed(MOVING, period="2026-03", one_offs="no")
+
+
+# Years of weeks
+
+#: The fiscal year 2024 ends on 29 June 2024, 53 weeks after 2023's; its June has six weeks, any other June five.
+WEEKS = Settings(calendar=Calendar(7, "4-4-5", "last Saturday of June"), materiality=Materiality(1, 0.0, "or"))
+
+
+def june(year: int, cents: int) -> tuple[str, str, str, int]:
+    return (f"{year}-06", "C1", "6000", cents)
+
+
+def test_after_a_53_week_year_its_week_53_is_taken_out_of_the_prior_year() -> None:
+    found = analysed(lines(june(2024, 600_01), june(2025, 510_00)), period="2025-06", settings=WEEKS)
+    # 60,001 * 5 / 6 = 50,000.83; its sixth part 10,000.17: the larger remainder takes the cent.
+    row = one(found.variances, dimension=TOTAL, measure="cost", horizon="month", reference="PY")
+    assert row[["actual_cents", "reference_cents", "variance_cents", "like_for_like_cents"]].tolist() == [
+        *(510_00, 500_01, 9_99, 9_99)
+    ]
+    said = "Fiscal year 2024 had a 53rd week: PY of Jun 2025 is 5 of the 6 weeks of Jun 2024."
+    assert said in found.notes
+
+
+def test_a_week_53_of_this_year_has_no_counterpart_and_like_for_like_leaves_it_out() -> None:
+    found = analysed(lines(june(2023, 500_00), june(2024, 612_00)), period="2024-06", settings=WEEKS)
+    row = one(found.variances, dimension=TOTAL, measure="cost", horizon="month", reference="PY")
+    assert row[["actual_cents", "reference_cents", "variance_cents", "like_for_like_cents", "status"]].tolist() == [
+        *(612_00, 500_00, 112_00, 10_00, "COMPLETE")
+    ]
+    assert any(note.startswith("Jun 2024 holds the 53rd week of fiscal year 2024") for note in found.notes)
+
+
+def test_other_periods_of_years_of_weeks_are_compared_as_they_are() -> None:
+    actual = lines(*((m, "C1", "6000", 77) for m in ("2023-07", "2024-07", "2024-05", "2025-05")))
+    for period, now in (("2024-07", "2024-07"), ("2025-05", "2025-05")):
+        found = analysed(actual, period=period, settings=WEEKS)
+        row = one(found.amounts, dimension=TOTAL, measure="cost", horizon="month", scenario="PY")
+        assert row["cents"] == 77, now
+
+
+def test_a_year_is_phased_by_weeks_where_the_year_before_had_53() -> None:
+    calendar = WEEKS.calendar
+    for now, june_, expected in (("2025", 6, 5), ("2024", 5, 6)):  # the June of one has a week more than the other's
+        months = calendar.months_of_year(int(now) - 1)
+        history = lines(*((m, "C1", "6000", 100 * (calendar.days(m) // 7)) for m in months))
+        assert history["amount_cents"].iloc[-1] == 100 * june_
+        weeks = 52 + (now == "2024")
+        amounts, rules = phased(lines((now, "C1", "6000", 1000 * weeks)), history, calendar=calendar)
+        assert rules == ["prior_year"]
+        assert amounts == [1000 * w for w in ((4, 4, 5) * 4)[:-1]] + [1000 * expected]
+
+
+@UNHURRIED
+@given(st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=6))
+def test_what_is_taken_out_for_week_53_is_a_sixth_of_each_line_within_a_cent(amounts: list[int]) -> None:
+    year = lines(*(("2024-06", f"C{k}", "6000", cents) for k, cents in enumerate(amounts)))
+    found = budget.prior_year_actual(year, WEEKS.calendar)
+    assert all(abs(6 * kept - 5 * whole) < 6 for kept, whole in zip(found["amount_cents"], amounts, strict=True))
+    assert set(found["period"]) == {"2025-06"}
+
+
+# Forecasts on record
+
+
+def recorded(*rows: tuple[str, str, int]) -> dict[str, pd.DataFrame]:
+    """What the runs before left: month, cutoff and cents of the cost centre C1's revenue, company wide."""
+    leaf = {"site": "North", "department": "Ops", "cost_centre": "C1", "account": "4000"}
+    frame = pd.DataFrame(rows, columns=["period", "cutoff", "cents"])
+    return {"outlook": frame.assign(**leaf, pl_line="Revenue", type="revenue", reconstructed=False)}
+
+
+def test_the_last_forecast_made_before_a_month_is_its_forecast() -> None:
+    prior = recorded(
+        ("2025-07", "2025-06", 810),
+        ("2025-08", "2025-06", 820),
+        ("2025-08", "2025-07", 825),
+        ("2025-09", "2025-08", 830),
+        ("2025-09", "2025-09", 999),  # made when the month was over: no forecast of it
+    )
+    found = analysed(COMPANY, PLAN, period="2025-09", settings=JULY, prior=prior)
+    assert [totals(found, h, "FC")["revenue"] for h in ("month", "qtd", "ytd")] == [830, 2465, 2465]
+    row = one(found.variances, dimension=TOTAL, measure="revenue", horizon="ytd", reference="FC")
+    assert row[["actual_cents", "reference_cents", "effect_cents"]].tolist() == [3000, 2465, 535]
+    assert not found.forecast["reconstructed"].any()
+    assert not [note for note in found.notes if "on record" in note]
+
+
+def test_a_month_without_a_forecast_on_record_is_forecast_from_what_was_known_before_it() -> None:
+    prior = recorded(("2025-07", "2025-06", 810), ("2025-09", "2025-08", 830))
+    found, surprised = (
+        analysed(frame, PLAN, period="2025-09", settings=JULY, prior=prior)
+        for frame in (
+            COMPANY,
+            COMPANY.assign(amount_cents=COMPANY["amount_cents"] * (1 + (COMPANY["period"] >= "2025-08"))),
+        )
+    )
+    made = found.forecast[found.forecast["reconstructed"]]
+    assert set(made["period"]) == {"2025-08"}
+    assert set(made["cutoff"]) == {"2025-07"}
+    pd.testing.assert_frame_equal(found.forecast, surprised.forecast)
+    assert "No forecast of Aug 2025 is on record" in " ".join(found.notes)
+
+
+def test_the_first_month_of_a_fiscal_year_is_forecast_from_the_year_before() -> None:
+    found = analysed(COMPANY, PLAN, period="2025-07", settings=JULY)
+    assert set(found.forecast["cutoff"]) == {"2025-06"}
+    assert totals(found, "month", "FC")["revenue"] == 1000  # 1,000 in every month there ever was
+
+
+def test_without_a_month_to_forecast_from_there_is_no_forecast() -> None:
+    found = analysed(lines(("2025-07", "C1", "4000", 5), ("2025-08", "C1", "4000", 6)), period="2025-08", settings=JULY)
+    standing = found.amounts.groupby("scenario")["horizon"].agg(set).to_dict()
+    assert standing["FC"] == {"month", "roy", "fy"}, "July had nothing before it, so QTD and YTD have no forecast"
+
+
+def test_a_run_leaves_its_outlook_to_the_next_and_carries_the_earlier_over() -> None:
+    first = analysed(COMPANY[COMPANY["period"] <= "2025-08"], PLAN, period="2025-08", settings=JULY)
+    kept = {"outlook": carried_over(first.forecast, first.outlook_lines, period="2025-08")}
+    then = analysed(COMPANY, PLAN, period="2025-09", settings=JULY, prior=kept)
+    september = first.outlook_lines[first.outlook_lines["period"] == "2025-09"]
+    assert then.forecast.loc[then.forecast["period"] == "2025-09", "cents"].sum() == september["cents"].sum()
+    assert dict(zip(then.forecast["period"], then.forecast["reconstructed"], strict=True)) == {
+        "2025-07": True,
+        "2025-08": True,
+        "2025-09": False,
+    }
+    assert set(then.forecast.loc[~then.forecast["reconstructed"], "cutoff"]) == {"2025-08"}
+
+
+def test_a_forecast_moves_with_its_cost_centre() -> None:
+    prior = recorded(*((m, c, 50) for m, c in (("2026-01", "2025-12"), ("2026-02", "2026-01"), ("2026-03", "2026-02"))))
+    view = {"period": "2026-03", "cost_centres": MOVED, "prior": prior}
+    posted = {e: analysed(MOVING, MOVING_PLAN, entity=e, **view) for e in ("North", "South")}
+    assert {e: totals(found, "ytd", "FC")["revenue"] for e, found in posted.items()} == {"North": 50, "South": 100}
+    current = analysed(MOVING, MOVING_PLAN, entity="South", structure="as_current", **view)
+    assert totals(current, "ytd", "FC")["revenue"] == 150
+
+
+def test_the_chosen_outlook_is_the_sum_of_its_lines_and_stands_at_every_dimension() -> None:
+    found = analysed(COMPANY, PLAN, period="2025-09", settings=JULY)
+    chosen = found.outlook[found.outlook["chosen"]].set_index(["measure", "horizon"])["cents"]
+    ahead = found.outlook_lines
+    assert set(ahead["period"]) == set(month_range("2025-10", "2026-06"))
+    for measure, actual in (("revenue", 3000), ("cost", 1507)):
+        rest = ahead.loc[ahead["type"] == measure, "cents"].sum()
+        assert (chosen[measure, "roy"], chosen[measure, "fy"]) == (rest, actual + rest)
+        assert totals(found, "fy", "FC")[measure] == actual + rest
+
+
+# All of it together
+
+
+def test_what_the_inputs_do_not_allow_is_an_empty_frame_with_its_columns() -> None:
+    found = analysed(COMPANY, PLAN, period="2025-09", settings=JULY)
+    for name in ("restated", "movement", "flags", "largest", "comments", "activity_rates", "activity_costs"):
+        frame = getattr(found, name)
+        assert frame.empty, name
+        assert len(frame.columns) > 2, name
+    assert {"document", "why"} <= set(found.flags.columns)
+
+
+def test_cost_centre_by_line_adds_up_to_the_result_against_plan() -> None:
+    found = analysed(COMPANY, PLAN, period="2025-09", settings=JULY)
+    whole = one(found.variances, dimension=TOTAL, measure="result", horizon="ytd", reference="PL")
+    assert found.crossed["effect_cents"].sum() == whole["effect_cents"] == 263
+    row = one(found.crossed, cost_centre="C1", type="cost")
+    assert row[["actual_cents", "reference_cents", "variance_cents", "effect_cents"]].tolist() == [
+        1200,
+        1500,
+        -300,
+        300,
+    ]
+
+
+def test_what_was_restated_since_the_last_pack_stands_beside_what_is_new() -> None:
+    before = COMPANY[COMPANY["period"] <= "2025-08"]
+    before = before.assign(amount_cents=before["amount_cents"].where(before["period"] != "2025-07", 900))
+    prior = {
+        "actuals": before,
+        "run": pd.DataFrame({"period": ["2025-08"], "name": "2025-08", "currency": ["EUR"], "minor_digits": [2]}),
+    }
+    found = analysed(COMPANY, PLAN, period="2025-09", settings=JULY, prior=prior)
+    steps = found.movement[found.movement["measure"] == "revenue"]
+    assert dict(zip(steps["kind"], steps["cents"], strict=True)) == {
+        "prior_ytd": 1900,
+        "restatement": 100,
+        "new_months": 1000,
+        "ytd": 3000,
+    }
+    dollars = {**prior, "run": prior["run"].assign(currency="USD")}
+    other = analysed(COMPANY, PLAN, period="2025-09", settings=JULY, prior=dollars)
+    assert other.movement.empty
+    assert "The last pack is in USD, this one in EUR: no movement is shown." in other.notes
+
+
+# Any company
+
+
+@st.composite
+def companies(draw: Any) -> dict[str, Any]:
+    """A random ledger, hierarchy and budget: refunds, zero and negative plans, nulls anywhere, a moved cost centre."""
+    start = draw(st.integers(1, 12))
+    months = month_range("2024-09", "2026-02")
+    centre, account = st.sampled_from(["C1", "C2", "C9", UNASSIGNED]), st.sampled_from([*KINDS, UNASSIGNED])
+    cents = st.integers(-(10**9), 10**9)
+    posted = st.dictionaries(st.tuples(st.sampled_from(months), centre, account), st.tuples(cents, cents), max_size=40)
+    ledger = draw(posted)
+    actual = lines(*((*key, whole) for key, (whole, _) in ledger.items()))
+    when = st.sampled_from(["2025", "2026", "2027", *month_range("2025-07", "2026-12")])
+    since = st.sampled_from([None, None, "2025-10", "2026-02"])
+    planned = draw(
+        st.dictionaries(st.tuples(when, since, centre, account), st.sampled_from([0, -7, 10**6 + 1]), max_size=12)
+    )
+    places = st.sampled_from(["North", "South", None])
+    table = centres(
+        ("C1", "2020-01-01", "Ops", draw(places)),
+        ("C1", "2025-12-15", "Care", draw(places)),
+        ("C2", "2020-01-01", "Ops", "South"),
+        valid_to=("2025-12-14", None, "2025-11-30"),
+    )
+    table["department"] = table["department"].where(table["cost_centre"] != draw(st.sampled_from(["C1", "C2", "none"])))
+    view = st.sampled_from(["as_posted", "as_current"]), st.sampled_from(["with", "without"])
+    return {
+        "actuals": actual.assign(one_off_cents=[part for _, part in ledger.values()]).astype(
+            {"one_off_cents": "int64"}
+        ),
+        "plan": budget_rows(*(("original", *key, amount) for key, amount in planned.items())),
+        "period": draw(st.sampled_from(["2025-09", "2026-01", "2026-02"])),
+        "settings": Settings(calendar=Calendar(start)),
+        "cost_centres": table,
+        "structure": draw(view[0]),
+        "one_offs": draw(view[1]),
     }
 
 
-def test_last_years_rest_needs_every_one_of_its_months() -> None:
-    past = [(m, "C1", "4000", 10) for m in month_range("2025-01", "2025-12") if m != "2025-07"]
-    found = outlook_of(lines(*past, ("2026-01", "C1", "4000", 100)), "2026-01")
-    assert {method for method, _, _ in found} == {"run_rate", "mean"}
-
-
-def test_after_the_last_month_nothing_remains_and_the_year_is_what_it_was() -> None:
-    found = outlook_of(lines(*((m, "C1", "4000", 7) for m in YEAR_2025)), "2025-12")
-    assert {horizon for _, _, horizon in found} == {"fy"}
-    assert found["mean", "revenue", "fy"] == 84
-
-
-def test_a_missing_month_is_estimated_in_the_year_and_not_in_its_rest() -> None:
-    actual = lines(("2026-01", "C1", "4000", 100), ("2026-03", "C1", "4000", 200))
-    found = outlook_of(actual, "2026-03")
-    assert found["run_rate", "revenue", "roy"] == 150 * 9
-    assert found["run_rate", "revenue", "fy"] == 300 + 150 * 10
-
-
-def test_run_rates_round_half_to_even() -> None:
-    actual = lines(*((m, "C1", "4000", 0) for m in month_range("2026-01", "2026-07")), ("2026-08", "C1", "4000", 1))
-    assert outlook_of(actual, "2026-08")["run_rate", "revenue", "roy"] == 0  # 1 * 4 / 8
-    assert (
-        outlook_of(actual.assign(amount_cents=actual["amount_cents"] * 3), "2026-08")["run_rate", "revenue", "roy"] == 2
+def added(months: Sequence[str], company: Mapping[str, Any], kind: str) -> int:
+    """The ledger's cents of `months` and a type, line by line."""
+    rows = company["actuals"].itertuples(index=False)
+    part = company["one_offs"] == "without"
+    return sum(
+        r.amount_cents - part * r.one_off_cents for r in rows if r.period in months and KINDS.get(r.account) == kind
     )
+
+
+@COMPANIES
+@given(companies())
+def test_any_company_adds_up_in_every_view_and_in_any_order(company: dict[str, Any]) -> None:
+    frames = [company[name] for name in ("actuals", "plan", "cost_centres")]
+    before = [frame.copy(deep=True) for frame in frames]
+    found = analysed(**company)
+    for frame, kept in zip(frames, before, strict=True):
+        pd.testing.assert_frame_equal(frame, kept)
+    calendar, period = company["settings"].calendar, company["period"]
+    for horizon in ("month", "qtd", "ytd"):
+        months = calendar.months(period, horizon)
+        for scenario, of in (("AC", months), ("PY", [f"{int(m[:4]) - 1}{m[4:]}" for m in months])):
+            for kind in ("revenue", "cost"):
+                stands = totals(found, horizon, scenario)
+                assert stands.get(kind, 0) == added(of, company, kind), (horizon, scenario, kind)
+    below = found.amounts[found.amounts["dimension"] != TOTAL]
+    for (_, kind, horizon, scenario), rows in below.groupby(["dimension", "item2", "horizon", "scenario"]):
+        if kind in ("revenue", "cost"):
+            assert rows["cents"].sum() == totals(found, horizon, scenario)[kind]
+    whole = found.variances[(found.variances["dimension"] == TOTAL) & (found.variances["measure"] == "result")]
+    effects = whole.set_index(["horizon", "reference"])["effect_cents"]
+    lines_ = found.variances[found.variances["dimension"] != TOTAL]
+    for (_, horizon, reference), rows in lines_.groupby(["dimension", "horizon", "reference"]):
+        assert rows["effect_cents"].sum() == effects[horizon, reference]
+    for (_, horizon, reference), steps in found.bridges.groupby(["by", "horizon", "reference"]):
+        start, end = (int(steps.loc[steps["kind"] == kind, "cents"].sum()) for kind in ("start", "end"))
+        assert start + steps["effect_cents"].sum() == end == totals(found, horizon, "AC")["result"]
+        assert start == totals(found, horizon, reference)["result"]
+    again = analysed(**company | {name: company[name].sample(frac=1, random_state=7) for name in ("actuals", "plan")})
+    for name in (
+        "amounts",
+        "variances",
+        "monthly",
+        "forecast",
+        "outlook",
+        "outlook_lines",
+        "phasing",
+        "bridges",
+        "drafts",
+    ):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(found, name))
+
+
+@COMPANIES
+@given(companies())
+def test_the_entities_of_any_company_add_up_to_the_whole(company: dict[str, Any]) -> None:
+    whole, *parts = (analysed(**company, entity=e) for e in (ALL, "South", "North", UNASSIGNED) if e in sites(company))
+    for (horizon, scenario), _ in whole.amounts.groupby(["horizon", "scenario"]):
+        for measure, cents in totals(whole, horizon, scenario).items():
+            assert sum(totals(part, horizon, scenario).get(measure, 0) for part in parts) == cents, (horizon, scenario)
+
+
+def sites(company: Mapping[str, Any]) -> set[str]:
+    return {ALL, UNASSIGNED, *company["cost_centres"]["site"].dropna()}
+
+
+# Outlook
 
 
 def test_the_full_years_outlook_is_set_against_its_plan() -> None:

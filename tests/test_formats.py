@@ -107,3 +107,22 @@ def test_a_shortened_name_fits(text: str, width: int) -> None:
 def test_the_nearest_word_is_named() -> None:
     assert formats.nearest("corc", ["Cork", "Dublin"]) == "Cork"
     assert formats.nearest("x", []) is None
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        *("run_rate", "last_year_rest", "growth", "shrunk_growth", "remaining_plan", "plan_left", "plan_executed"),
+        *("seasonal", "combined", "mean"),
+    ],
+)
+def test_every_method_of_outlook_has_a_name_of_its_own(method: str) -> None:
+    name = formats.METHODS[method]
+    assert "_" not in name
+    assert list(formats.METHODS.values()).count(name) == 1
+
+
+def test_a_code_without_a_word_is_its_own_word() -> None:
+    assert formats.word(formats.DRIVERS, "hiring_delay") == "hiring delay"
+    assert formats.word(formats.DRIVERS, "idle_capacity") == "idle capacity"
+    assert formats.word({}, "<b>") == "<b>"

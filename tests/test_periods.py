@@ -86,6 +86,26 @@ def test_week_53_joins_period_12() -> None:
     assert WEEKS.first_day("2023-07") == dt.date(2023, 6, 25)
 
 
+def test_a_year_says_where_its_week_53_went() -> None:
+    assert {year: WEEKS.week_53(year) for year in (2023, 2024, 2025)} == {2023: None, 2024: "2024-06", 2025: None}
+    assert [WEEKS.weeks(period) for period in ("2024-05", "2024-06", "2025-06")] == [4, 6, 5]
+    assert (Calendar(7).weeks("2024-06"), Calendar(7).week_53(2024)) == (None, None)
+
+
+@pytest.mark.parametrize("start", range(1, 13))
+@pytest.mark.parametrize("pattern", ["4-4-5", "4-5-4", "5-4-4"])
+def test_a_year_of_weeks_that_starts_in_any_month_has_52_weeks_or_names_the_53rd(start: int, pattern: str) -> None:
+    month = dt.date(2001, (start - 2) % 12 + 1, 1).strftime("%B")
+    calendar = Calendar(start, pattern, f"last Friday of {month}")
+    long_years = 0
+    for year in range(2000, 2028):  # the calendar repeats itself every 28 years: five of them have 53 weeks
+        weeks = [calendar.weeks(period) or 0 for period in calendar.months_of_year(year)]
+        assert sum(weeks) == 52 + (calendar.week_53(year) is not None)
+        assert calendar.week_53(year) in (None, calendar.months_of_year(year)[-1])
+        long_years += sum(weeks) == 53
+    assert long_years == 5
+
+
 @pytest.mark.parametrize("text", ["2026-13", "2026-1", "26-01", "2026/01", "2026-01-01", ""])
 def test_what_is_no_month_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="YYYY-MM"):

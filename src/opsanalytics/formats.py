@@ -158,12 +158,76 @@ MEASURES: Mapping[str, str] = MappingProxyType({"revenue": "Revenue", "cost": "C
 HORIZONS: Mapping[str, str] = MappingProxyType(
     {"month": "month", "qtd": "quarter to date", "ytd": "year to date", "roy": "rest of year", "fy": "full year"}
 )
-REFERENCES: Mapping[str, str] = MappingProxyType({"PL": "plan", "PY": "prior year"})
+REFERENCES: Mapping[str, str] = MappingProxyType({"PL": "plan", "PY": "prior year", "FC": "last forecast"})
 DIMENSIONS: Mapping[str, str] = MappingProxyType(
     {"pl_line": "P&L line", "department": "Department", "cost_centre": "Cost centre", "account": "Account"}
 )
 METHODS: Mapping[str, str] = MappingProxyType(
-    {"run_rate": "run rate", "last_year_rest": "last year's rest", "mean": "mean of the methods"}
+    {
+        "run_rate": "run rate",
+        "last_year_rest": "last year's rest",
+        "growth": "last year's rest scaled by growth",
+        "shrunk_growth": "last year's rest scaled by shrunk growth",
+        "remaining_plan": "remaining plan",
+        "plan_left": "what is left of the year's plan",
+        "plan_executed": "plan as it was executed before",
+        "seasonal": "seasonal forecast",
+        "combined": "combined by backtest",
+        "mean": "mean of the methods",
+    }
+)
+DRIVERS: Mapping[str, str] = MappingProxyType(
+    {
+        "volume": "volume",
+        "mix": "mix",
+        "price": "price",
+        "joint": "price and volume jointly",
+        "rate": "rate",
+        "efficiency": "efficiency",
+        "usage": "usage",
+        "spending": "spending",
+        "yield": "yield",
+        "headcount": "headcount",
+        "hours": "hours",
+        "overtime": "overtime",
+        "hiring_delay": "hiring delay",
+        "grade_mix": "grade mix",
+        "currency": "currency",
+        "one_off": "one-off lines",
+        "new": "new products",
+        "discontinued": "discontinued products",
+        "other_revenue": "other revenue",
+        "other_payroll": "other payroll",
+        "other_cost": "other cost",
+    }
+)
+ANALYSES: Mapping[str, str] = MappingProxyType(
+    {
+        "sales": "Sales",
+        "flexible_budget": "Flexible budget",
+        "payroll": "Payroll",
+        "materials": "Materials",
+        "labour": "Labour",
+        "overhead": "Overhead",
+        "currency": "Currency",
+    }
+)
+STEPS: Mapping[str, str] = MappingProxyType(
+    {
+        "prior_ytd": "Year to date as last reported",
+        "restatement": "Restated since",
+        "new_months": "Months new since",
+        "ytd": "Year to date now",
+    }
+)
+FLAGS: Mapping[str, str] = MappingProxyType(
+    {
+        "wrong_period": "posted after the close",
+        "round_sum": "round sum",
+        "reversal_without_pair": "reversal without its pair",
+        "spike": "spike",
+        "duplicate_across_documents": "same line in two documents",
+    }
 )
 _GRAINS = {"MS": "by month", "D": "by day", "h": "by hour"}
 
@@ -183,6 +247,11 @@ def item_name(dimension: str, item: object, name: object) -> str:
     if is_missing(name) or not name or name == item:
         return str(item)
     return f"{item} {name}" if dimension in ("account", "cost_centre") else str(name)
+
+
+def word(words: Mapping[str, str], code: object) -> str:
+    """Write a code as its word in one of the mappings above; a code without one is its own word."""
+    return words.get(str(code), str(code).replace("_", " "))
 
 
 def grain(freq: str) -> str:

@@ -138,6 +138,16 @@ class Calendar:
         first, last = self._span(period)
         return (last - first).days + 1
 
+    def weeks(self, period: str) -> int | None:
+        """Return how many whole weeks `period` has in a calendar of weeks; None in a monthly one."""
+        return None if self.pattern == "monthly" else self.days(period) // 7
+
+    def week_53(self, fiscal_year: int) -> str | None:
+        """Return the period that week 53 of a fiscal year joined, or None where the year has no such week."""
+        last = self.months_of_year(fiscal_year)[-1]
+        usual = None if self.pattern == "monthly" else week_counts(self.pattern)[-1]
+        return last if usual is not None and self.weeks(last) != usual else None
+
     def period_of(self, day: str | dt.date) -> str:
         """Return the period that holds `day` (a date or `YYYY-MM-DD`)."""
         date = dt.date.fromisoformat(day[:10]) if isinstance(day, str) else dt.date(day.year, day.month, day.day)

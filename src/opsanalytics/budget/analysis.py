@@ -1,103 +1,49 @@
 """Budget variance of one entity in one reporting month: the figures that notebook 01 shows.
 
-Actuals, budget and prior year are brought to one form (a month, a place in the structure, an
-account with its type), cut to the entity, and added up for every horizon and dimension; totals and lines come
-from the same leaves, so they agree to the cent.
+`budget_variance` is the table of contents: the sides are brought to one form (`leaves`), past forecasts are taken from
+the record and the rest of the year from the outlook, all of it is added up and compared (`amounts`), explained by its
+drivers (`explanation`), set against what was reported before (`restatement`), searched for odd ledger lines
+(`anomalies`), and put into words (`commentary`, `notes`).
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
-from opsanalytics.budget.comparison import (
-    COMPLETE,
-    EFFECT_SIGN,
-    INCOMPLETE,
-    added_up,
-    is_material,
-    judged,
-    paired,
-    prior_year_actual,
-    rollup,
-    with_types,
+from opsanalytics.budget.amounts import amounts, book, crossed, monthly, variances
+from opsanalytics.budget.commentary import comments_on, draft_commentary
+from opsanalytics.budget.comparison import EFFECT_SIGN, prior_year_actual
+from opsanalytics.budget.drivers.activities import ActivityCosts, activity_costs
+from opsanalytics.budget.drivers.explanation import explain
+from opsanalytics.budget.forecasting.methods import COMBINED
+from opsanalytics.budget.forecasting.outlook import Outlook, next_months, outlook
+from opsanalytics.budget.forecasting.record import forecasts_on_record
+from opsanalytics.budget.leaves import (
+    AS_CURRENT,
+    AS_POSTED,
+    LEAF,
+    WITH,
+    Source,
+    lacking,
+    of_entity,
+    refuse_unknown,
+    without,
 )
-from opsanalytics.budget.forecast import outlook
-from opsanalytics.budget.phasing import budget_in_force, fiscal_years, phase_budget
-from opsanalytics.budget.structure import centre_names, placed
-from opsanalytics.formats import ALL, TOTAL, UNASSIGNED, month_name, nearest
-from opsanalytics.periods import HORIZONS, prior_year, shift
-from opsanalytics.settings import Materiality, Settings
+from opsanalytics.budget.ledger.anomalies import ledger_flags
+from opsanalytics.budget.ledger.lines import LINE, largest_lines, typed
+from opsanalytics.budget.ledger.restatement import Restatement, restatements
+from opsanalytics.budget.notes import forecast_notes, missing_notes, view_notes, week_notes
+from opsanalytics.budget.result import BudgetVariance
+from opsanalytics.budget.structure import centre_names
+from opsanalytics.formats import ALL, TOTAL, UNASSIGNED
+from opsanalytics.settings import Settings
 
-DIMENSIONS = (TOTAL, "pl_line", "department", "cost_centre", "account")
-SCENARIOS = ("PY", "PL", "FC", "AC")
-MEASURES = ("revenue", "cost", "result")
-_ACTUAL_HORIZONS = ("month", "qtd", "ytd")
-_LEAF = ["site", "department", "cost_centre", "account", "pl_line", "type"]
-_KEYS = ["measure", "dimension", "item", "dimension2", "item2"]
-_COMPARED = [
-    *("actual_cents", "reference_cents", "variance_cents", "effect_cents", "share"),
-    *("material", "found_in", "status", "like_for_like_cents"),
-]
-
-
-@dataclass(frozen=True)
-class BudgetVariance:
-    """What was planned, what happened and where the year is heading, for one entity and reporting month.
-
-    All money is int64 in the currency's minor units, in the account's natural sign. At dimension "(total)" the
-    measures are revenue, cost and result; below it the measure is "amount", split by type (dimension2 "type").
-
-    amounts: measure, dimension, item, dimension2, item2, horizon, scenario, cents. A scenario that does not stand
-    at a horizon has no row: AC at roy and fy, FC before roy, PY without ledger lines, PL without a budget for the year.
-    variances: the same keys with name, reference {PL, PY}, actual_cents, reference_cents, variance_cents, effect_cents,
-    share (NaN where the reference is zero or negative), material, found_in {both, actual, reference}, status,
-    like_for_like_cents (the variance over the months that both sides hold).
-    monthly: period, measure, scenario, cents, over the fiscal year and the one before.
-    outlook: measure, method, horizon, cents, chosen, and beside the plan plan_cents, variance_cents, effect_cents
-    (Int64, missing without a plan).
-    phasing: cost_centre, account, rule, fiscal_year. missing: months of the year to date that lack ledger lines, of
-    the entity or of one of its sites (missing_at: site, period). notes: sentences on what the figures leave out.
-    """
-
-    period: str
-    entity: str
-    currency: str
-    minor_digits: int
-    materiality: Materiality
-    amounts: pd.DataFrame
-    variances: pd.DataFrame
-    monthly: pd.DataFrame
-    outlook: pd.DataFrame
-    phasing: pd.DataFrame
-    missing: tuple[str, ...]
-    missing_at: pd.DataFrame
-    notes: tuple[str, ...] = ()
-
-    @property
-    def status(self) -> str:
-        """INCOMPLETE when a month of the year to date is missing, else COMPLETE."""
-        return INCOMPLETE if self.missing else COMPLETE
-
-    @property
-    def comparable(self) -> pd.DataFrame:
-        """The variances to be judged: one that is INCOMPLETE is over the months that both sides hold.
-
-        It has no share then, and is material by its amount alone.
-        """
-        rows = self.variances
-        short, like = rows["status"] == INCOMPLETE, rows["like_for_like_cents"]
-        kind = rows["item2"].where(rows["dimension"] != TOTAL, rows["measure"])
-        sign = kind.map(EFFECT_SIGN).fillna(0).astype("int64")
-        share = rows["share"].mask(short)
-        return rows.assign(
-            variance_cents=rows["variance_cents"].mask(short, like),
-            effect_cents=rows["effect_cents"].mask(short, like * sign),
-            share=share,
-            material=rows["material"].mask(short, is_material(like, share, self.materiality) & (sign != 0)),
-        )
+_NOTHING: Mapping[str, pd.DataFrame] = MappingProxyType({})
 
 
 def budget_variance(
@@ -107,227 +53,224 @@ def budget_variance(
     *,
     period: str,
     entity: str = ALL,
+    structure: str = AS_POSTED,
+    one_offs: str = WITH,
+    prior: Mapping[str, pd.DataFrame] | None = None,
+    ledger: Path | None = None,
 ) -> BudgetVariance:
-    """Compare the ledger with the budget and the prior year for `entity` at `period`.
+    """Compare the ledger with the budget, the prior year and the forecast for `entity` at `period`, and say why.
 
-    `actuals`: period, cost_centre, account, amount_cents, at most one row for each three; later periods are not
-    looked at. `tables` holds the checked accounts and cost_centres, and budget and sites where there are any.
-    Department and site of a cost centre are those of each month. Raises LookupError for an entity or a budget version
-    that does not exist, naming those that do.
+    `actuals`: period, cost_centre, account, amount_cents and perhaps one_off_cents and currency_cents, at most one row
+    for each three; later periods are not looked at. `tables` holds the checked accounts and cost_centres, and any
+    other table there is. `structure`: "as_posted" gives each month the department and site that a cost centre had at
+    its end, "as_current" those at the end of `period`, for AC, PL, PY and FC alike. `one_offs` "without" takes lines
+    marked one-off out of AC and PY. `prior` holds the frames that the run before left, `ledger` the checked ledger
+    lines. Raises LookupError for an entity or a budget version that does not exist, naming those that do, and
+    ValueError for an unknown view.
     """
-    _refuse_unknown(entity, tables)
-    calendar, accounts, centres = settings.calendar, tables["accounts"], tables["cost_centres"]
-    year = calendar.months(period, "fy")
-    seen = actuals.loc[actuals["period"] <= period, ["period", "cost_centre", "account", "amount_cents"]]
-    company = with_types(placed(seen, centres, calendar), accounts)
-    plan, rules = _plan(seen, tables, settings, period)
-    lacking = _missing_cells(company, plan, calendar.months(period, "ytd"), calendar.year_months(prior_year(period)))
-    sides = {
-        "PY": prior_year_actual(_of(company, entity)),
-        "PL": _of(plan, entity),
-        "AC": _of(company, entity),
+    refuse_unknown(tables, entity=entity, structure=structure, one_offs=one_offs)
+    source, prior = Source(actuals, tables, settings, period), _NOTHING if prior is None else prior
+    calendar = settings.calendar
+
+    # The sides in one form, cut to the entity
+    company = source.leaves(source.seen(one_offs), structure)
+    budget = source.plan()
+    planned = source.leaves(budget.months, structure)
+    missing = {
+        scenario: of_entity(cells, entity).reset_index(drop=True)
+        for scenario, cells in lacking(source, company, planned).items()
     }
-    lacking = {scenario: _of(cells, entity) for scenario, cells in lacking.items()}
-    names = _names(tables, settings, period, pd.concat([side[_LEAF] for side in sides.values()]))
-    forecast = outlook(
-        sides["AC"],
-        accounts,
-        period=period,
+    actual, plan = of_entity(company, entity), of_entity(planned, entity)
+    last_year = prior_year_actual(actual, calendar)
+    ahead, past = _forecasts(source, prior, one_offs)
+    forecast = of_entity(source.leaves(past, structure), entity)
+    open_months = of_entity(source.leaves(ahead.lines, structure), entity)
+
+    # Added up and compared
+    found = book(
+        {"PY": _cents(last_year), "PL": _cents(plan), "AC": _cents(actual), "FC": forecast, "open": open_months},
         calendar=calendar,
-        missing=lacking["AC"],
-        ledger=frozenset(company["period"].unique()),
+        period=period,
+        forecast=frozenset(past["period"]),
+        outlook=not ahead.methods.empty,
     )
-    amounts = _amounts(sides, settings, period, forecast)
-    return BudgetVariance(
+    sums = amounts(found)
+    names = _names(tables, settings, period, found.leaves)
+    own = ahead.of(entity)
+
+    # Why, what was reported before, and what products cost
+    why = explain(actual, plan, last_year, tables, settings, period=period, entity=entity, missing=missing)
+    before = _restated(source, prior, company, entity, structure, one_offs)
+    costs = _activity_costs(source, entity)
+
+    compared = BudgetVariance(
         period=period,
         entity=entity,
         currency=settings.currency,
         minor_digits=settings.minor_digits,
         materiality=settings.materiality,
-        amounts=amounts,
-        variances=_variances(sides, lacking, names, settings, period),
-        monthly=_monthly(sides, settings, period),
-        outlook=_against_plan(forecast, amounts),
-        phasing=_rules_of(rules, sides["PL"]),
-        missing=tuple(m for m in year if m in set(lacking["AC"]["period"])),
-        missing_at=lacking["AC"].reset_index(drop=True),
-        notes=_notes(sides["AC"], lacking["AC"]),
+        structure=structure,
+        one_offs=one_offs,
+        amounts=sums,
+        variances=variances(found, missing, names, settings.materiality),
+        monthly=monthly(found),
+        forecast=forecast.reset_index(drop=True),
+        outlook=_against_plan(_moved(own.totals, sums), sums),
+        outlook_lines=open_months.reset_index(drop=True),
+        outlook_accuracy=own.accuracy,
+        crossed=crossed(found),
+        drivers=why.drivers,
+        bridges=why.bridges,
+        restated=before.restated,
+        movement=before.movement,
+        flags=typed(pd.DataFrame(columns=["rule", *LINE, "why", "others"])),
+        largest=typed(pd.DataFrame(columns=["dimension", "item", "item2", "rank", *LINE])),
+        comments=pd.DataFrame(),
+        drafts=pd.DataFrame(),
+        draft_numbers=pd.DataFrame(),
+        activity_rates=costs.activity_rates,
+        activity_costs=costs.activity_costs,
+        phasing=_rules_of(budget.rules, plan),
+        missing=tuple(m for m in calendar.year_months(period) if m in set(missing["AC"]["period"])),
+        missing_at=missing["AC"],
+        notes=(
+            *view_notes(structure, one_offs, _one_off(source, structure, entity), settings, period),
+            *missing_notes(actual, missing["AC"]),
+            *week_notes(calendar, period),
+            *forecast_notes(forecast),
+            *why.notes,
+            *((before.note,) if before.note else ()),
+        ),
+    )
+
+    # The ledger lines behind it, and the words
+    return _in_words(_with_lines(compared, source, actual, ledger), source, prior, company)
+
+
+def _one_off(source: Source, structure: str, entity: str) -> pd.DataFrame:
+    return of_entity(source.leaves(source.one_off(), structure), entity)
+
+
+def _restated(
+    source: Source,
+    prior: Mapping[str, pd.DataFrame],
+    company: pd.DataFrame,
+    entity: str,
+    structure: str,
+    one_offs: str,
+) -> Restatement:
+    """Set the ledger against the one that the last pack was made of, both in today's structure."""
+    calendar, period = source.settings.calendar, source.period
+    if "actuals" not in prior or prior["actuals"].empty:
+        return restatements(None, company, period=period, prior_period=None, calendar=calendar)
+    earlier = prior["actuals"]
+    run = prior.get("run", pd.DataFrame())
+    last = str(run["period"].iloc[0]) if len(run) else str(earlier["period"].max())
+    if len(run) and (run["currency"].iloc[0], run["minor_digits"].iloc[0]) != _unit(source.settings):
+        found = restatements(None, company, period=period, prior_period=None, calendar=calendar)
+        then, now = run["currency"].iloc[0], source.settings.currency
+        return dataclasses.replace(found, note=f"The last pack is in {then}, this one in {now}: no movement is shown.")
+    return restatements(
+        of_entity(source.leaves(without(earlier, one_offs), structure), entity),
+        of_entity(company, entity),
+        period=period,
+        prior_period=last,
+        calendar=calendar,
+        reported_since=str(earlier["period"].min()),
     )
 
 
-def _refuse_unknown(entity: str, tables: Mapping[str, pd.DataFrame]) -> None:
-    found: set[str] = {ALL, UNASSIGNED}
-    for table in ("cost_centres", "sites"):
-        if table in tables and "site" in tables[table].columns:
-            found |= set(tables[table]["site"].dropna())
-    if entity not in found:
-        known = ", ".join(sorted(found))
-        raise LookupError(f"There is no entity '{entity}'. The nearest is '{nearest(entity, found)}'; all: {known}.")
+def _unit(settings: Settings) -> tuple[str, int]:
+    return settings.currency, settings.minor_digits
 
 
-def _of(frame: pd.DataFrame, entity: str) -> pd.DataFrame:
-    return frame if entity == ALL else frame[frame["site"] == entity]
+def _activity_costs(source: Source, entity: str) -> ActivityCosts:
+    """Return what the pools cost the products in each month to date; they know no site, so for the whole only."""
+    columns = ["period", "pool", "product", "pool_cost_cents", "driver", "driver_quantity"]
+    rows = source.tables.get("activities", pd.DataFrame(columns=columns))
+    months = source.settings.calendar.months(source.period, "ytd") if entity == ALL else ()
+    return activity_costs(rows[rows["period"].isin(months)], minor_digits=source.settings.minor_digits)
 
 
-def _plan(
-    seen: pd.DataFrame, tables: Mapping[str, pd.DataFrame], settings: Settings, period: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the budget in force by month and leaf, of this fiscal year and the one before, and its phasing rules."""
-    calendar, accounts, centres = settings.calendar, tables["accounts"], tables["cost_centres"]
-    year = calendar.fiscal_period(period).year
-    budget = tables.get("budget")
-    if budget is None or budget.empty:
-        rows = seen.iloc[:0]
-    else:
-        rows = budget_in_force(budget, version=settings.budget_version, period=period, calendar=calendar)
-        rows = rows[fiscal_years(rows["period"], calendar).isin([year - 1, year])]
-    phased = phase_budget(rows, seen, accounts, centres, calendar=calendar, rule=settings.phasing)
-    return with_types(placed(phased.months, centres, calendar), accounts), phased.rules
+def _with_lines(found: BudgetVariance, source: Source, actual: pd.DataFrame, ledger: Path | None) -> BudgetVariance:
+    """Add the ledger lines to look at, and those behind each material variance."""
+    if ledger is None:
+        return found
+    calendar, places = source.settings.calendar, actual[["period", "cost_centre", "account", "pl_line", "type"]]
+    return dataclasses.replace(
+        found,
+        flags=ledger_flags(
+            ledger,
+            source.tables["accounts"],
+            period=found.period,
+            calendar=calendar,
+            places=None if found.entity == ALL else places,
+            minor_digits=found.minor_digits,
+        ),
+        largest=largest_lines(ledger, found.comparable, places, period=found.period, calendar=calendar),
+    )
 
 
-def _missing_cells(
-    company: pd.DataFrame, plan: pd.DataFrame, to_date: Sequence[str], last_year: Sequence[str]
-) -> dict[str, pd.DataFrame]:
-    """Name the months that a side should hold and does not: [site, period], for AC and (at the month compared with) PY.
+def _in_words(
+    found: BudgetVariance, source: Source, prior: Mapping[str, pd.DataFrame], company: pd.DataFrame
+) -> BudgetVariance:
+    """Add the analysts' comments, this month's and those of the run before, and the drafts."""
+    written = [frames["commentary"] for frames in (prior, source.tables) if "commentary" in frames]
+    sites = set(company["site"]) - {UNASSIGNED}
+    comments = comments_on(
+        pd.concat(written, ignore_index=True) if written else None,
+        found.comparable,
+        period=found.period,
+        entity=found.entity,
+        materiality_cents=found.materiality.amount_cents,
+        also=[ALL, *sites] if len(sites) == 1 and found.entity in {ALL, *sites} else [],
+    )
+    drafts, numbers = draft_commentary(found, source.tables["accounts"])
+    return dataclasses.replace(found, comments=comments, drafts=drafts, draft_numbers=numbers)
 
-    A month that nobody has is missing at every site. Else a site lacks a month of the year to date that it has a
-    budget for or, without a budget for the year, that follows lines of its own; and one of last year between lines of
-    its own.
+
+def _forecasts(source: Source, prior: Mapping[str, pd.DataFrame], one_offs: str) -> tuple[Outlook, pd.DataFrame]:
+    """Return the company's outlook at PERIOD, and what the months to date were forecast to be before they began.
+
+    Both see each cost centre with all its history at the place it has at the end of PERIOD.
     """
-    held = _cells(company)
-    first = company.groupby("site")["period"].min().to_dict()
-    last = company.groupby("site")["period"].max().to_dict()
-    sites = sorted({*first, *plan["site"].unique()})
-    budgeted = plan[plan["amount_cents"] != 0]
-    due = _cells(budgeted)
-    planned = set(plan.loc[plan["period"].isin(to_date), "site"].unique())
-    ledger = {month for _, month in held}
+    calendar, period = source.settings.calendar, source.period
+    company = source.leaves(source.seen(one_offs), AS_CURRENT)
+    missing = lacking(source, company, source.leaves(source.plan().months, AS_CURRENT))["AC"]
+    months = frozenset(company["period"].unique())
+    ahead = outlook(company, source.plan_at, period=period, calendar=calendar, missing=missing, ledger=months)
 
-    def expected(site: str, month: str) -> bool:
-        if month not in ledger:
-            return True
-        if site == UNASSIGNED:
-            return False
-        if site in planned:
-            return (site, month) in due
-        return site in first and str(first[site]) < month
+    def reconstruct(cutoffs: Sequence[str]) -> pd.DataFrame:
+        return next_months(company, source.plan_at, cutoffs=cutoffs, calendar=calendar, missing=missing, ledger=months)
 
-    def inside(site: str, month: str) -> bool:
-        if month not in ledger:
-            return True
-        return site != UNASSIGNED and site in first and str(first[site]) < month < str(last[site])
-
-    now = [(s, m) for s in sites for m in to_date if (s, m) not in held and expected(s, m)]
-    before = [(s, shift(m, 12)) for s in sites for m in last_year if (s, m) not in held and inside(s, m)]
-    columns = ["site", "period"]
-    return {"AC": pd.DataFrame(now, columns=columns), "PY": pd.DataFrame(before, columns=columns)}
+    return ahead, forecasts_on_record(prior, period=period, calendar=calendar, reconstruct=reconstruct)
 
 
-def _cells(frame: pd.DataFrame) -> set[tuple[str, str]]:
-    places = frame[["site", "period"]].drop_duplicates()
-    return set(zip(places["site"], places["period"], strict=True))
+def _cents(side: pd.DataFrame) -> pd.DataFrame:
+    return side[[*LEAF, "period", "amount_cents"]].rename(columns={"amount_cents": "cents"})
 
 
-def _stands(side: pd.DataFrame, scenario: str, months: Sequence[str], year: Sequence[str]) -> bool:
-    """Has a scenario a figure over `months`? The budget where the fiscal year has one, actuals where there are any."""
-    return bool(months) and bool(side["period"].isin(year if scenario == "PL" else months).any())
+def _moved(totals: pd.DataFrame, amounts: pd.DataFrame) -> pd.DataFrame:
+    """Let the outlook's totals take part in the moves of cost centres, so that the chosen one equals FC.
 
-
-def _by_dimension(leaves: pd.DataFrame, views: pd.DataFrame, sums: list[str]) -> pd.DataFrame:
-    """Add `sums` up by dimension for each row of `views` (its columns are columns of `leaves` too).
-
-    Returns [*views, measure, dimension, item, dimension2, item2, type, *sums]; each view has its three totals, also
-    where it has no leaves.
+    The outlook knows the structure at PERIOD only. Where a centre counts to another site in some month, every method
+    differs by the same amount, known from the leaves of FC.
     """
-    view = list(views.columns)
-    empty = views.merge(pd.DataFrame({"type": ["revenue", "cost"]}), how="cross").assign(**dict.fromkeys(sums, 0))
-    counted = leaves[leaves["type"].isin(["revenue", "cost"])]
-    two = pd.concat([empty, counted])[[*view, "type", *sums]]
-    minus = two[sums].where(two["type"] == "revenue", two[sums] * [-1 if c.endswith("cents") else 1 for c in sums])
-    three = pd.concat([two, two.assign(type="result", **{c: minus[c] for c in sums})])
-    total = three.groupby([*view, "type"])[sums].sum().reset_index()
-    pieces = [total.assign(measure=total["type"], dimension=TOTAL, item=TOTAL, dimension2="", item2="")]
-    for dimension in DIMENSIONS[1:]:
-        lines = leaves.groupby([*view, dimension, "type"])[sums].sum().reset_index().rename(columns={dimension: "item"})
-        pieces.append(lines.assign(measure="amount", dimension=dimension, dimension2="type", item2=lines["type"]))
-    return pd.concat(pieces, ignore_index=True)[[*view, *_KEYS, "type", *sums]]
-
-
-def _amounts(
-    sides: Mapping[str, pd.DataFrame], settings: Settings, period: str, forecast: pd.DataFrame
-) -> pd.DataFrame:
-    calendar, view = settings.calendar, ["horizon", "scenario"]
-    views, pieces = [], []
-    for horizon in HORIZONS:
-        months = calendar.months(period, horizon)
-        for scenario, side in sides.items():
-            future = scenario == "AC" and horizon not in _ACTUAL_HORIZONS
-            if future or not _stands(side, scenario, months, calendar.year_months(period)):
-                continue
-            views.append((horizon, scenario))
-            leaves = side.loc[side["period"].isin(months), [*_LEAF, "amount_cents"]]
-            pieces.append(leaves.assign(horizon=horizon, scenario=scenario))
-    chosen = forecast[forecast["chosen"]].assign(dimension=TOTAL, item=TOTAL, dimension2="", item2="", scenario="FC")
-    columns = [*_KEYS, *view, "cents"]
-    if not pieces:
-        return _in_order(chosen.reindex(columns=columns))
-    leaves = rollup(pd.concat(pieces), [*view, *_LEAF]).rename(columns={"amount_cents": "cents"})
-    sums = _by_dimension(leaves, pd.DataFrame(views, columns=view), ["cents"])
-    return _in_order(pd.concat([sums, chosen])[columns])
-
-
-def _variances(
-    sides: Mapping[str, pd.DataFrame],
-    lacking: Mapping[str, pd.DataFrame],
-    names: pd.DataFrame,
-    settings: Settings,
-    period: str,
-) -> pd.DataFrame:
-    calendar, view = settings.calendar, ["horizon", "reference"]
-    views, pieces = [], []
-    for horizon in _ACTUAL_HORIZONS:
-        months = calendar.months(period, horizon)
-        for reference in ("PY", "PL"):
-            if not all(_stands(sides[s], s, months, calendar.year_months(period)) for s in ("AC", reference)):
-                continue
-            cells = lacking["AC"] if reference == "PL" else pd.concat([lacking["AC"], lacking["PY"]])
-            cells = cells[cells["period"].isin(months)]
-            views.append((horizon, reference, COMPLETE if cells.empty else INCOMPLETE))
-            leaves = paired(*(_comparable(sides[side], months, cells) for side in ("AC", reference)))
-            pieces.append(leaves.assign(horizon=horizon, reference=reference))
-    columns = [*_KEYS, "name", *view, *_COMPARED]
-    if not pieces:
-        return _in_order(pd.DataFrame(columns=columns))
-    known = pd.DataFrame(views, columns=[*view, "status"])
-    leaves = added_up(pd.concat(pieces), [*view, *_LEAF])
-    sums = _by_dimension(leaves, known[view], [c for c in leaves.columns if c not in (*view, *_LEAF)])
-    compared = judged(sums, settings.materiality).merge(known, on=view, how="left", validate="m:1")
-    return _in_order(_named(compared, names)[columns])
-
-
-def _comparable(side: pd.DataFrame, months: Sequence[str], cells: pd.DataFrame) -> pd.DataFrame:
-    """Cut to `months` and add like_cents: the amount, or zero where a site's month is in `cells`, the missing ones."""
-    part = side.loc[side["period"].isin(months), ["period", *_LEAF, "amount_cents"]]
-    place = pd.MultiIndex.from_frame(part[["site", "period"]])
-    lost = place.isin(pd.MultiIndex.from_frame(cells)) if len(cells) else pd.Series(False, part.index)
-    return part.assign(like_cents=part["amount_cents"].mask(lost, 0))
-
-
-def _monthly(sides: Mapping[str, pd.DataFrame], settings: Settings, period: str) -> pd.DataFrame:
-    """Revenue, cost and result by month, this fiscal year and the one before, each scenario where it stands."""
-    calendar = settings.calendar
-    rows = []
-    for year in (calendar.year_months(prior_year(period)), calendar.year_months(period)):
-        for scenario, side in sides.items():
-            sums = side.groupby(["period", "type"])["amount_cents"].sum().to_dict()
-            for month in year:
-                if not _stands(side, scenario, (month,), year):
-                    continue
-                revenue, cost = (int(sums.get((month, kind), 0)) for kind in ("revenue", "cost"))
-                for measure, cents in zip(MEASURES, (revenue, cost, revenue - cost), strict=True):
-                    rows.append((month, measure, scenario, cents))
-    frame = pd.DataFrame(rows, columns=["period", "measure", "scenario", "cents"])
-    return frame.astype({"period": "str", "measure": "str", "scenario": "str", "cents": "int64"})
+    key, money = ["measure", "horizon"], ["cents", "lo_cents", "hi_cents"]
+    whole = amounts[(amounts["dimension"] == TOTAL) & (amounts["scenario"] == "FC")]
+    whole = whole.loc[whole["horizon"].isin(["roy", "fy"]), [*key, "cents"]]
+    ours, theirs = (
+        {(m, h): int(cents) for m, h, cents in frame[[*key, "cents"]].itertuples(index=False)}
+        for frame in (whole, totals[totals["chosen"].astype("bool")])
+    )
+    rows = totals[pd.MultiIndex.from_frame(totals[key]).isin(list(ours))]
+    change = [ours[k] - theirs[k] for k in zip(rows["measure"], rows["horizon"], strict=True)]
+    moved = rows.assign(**{column: rows[column].astype("Int64") + change for column in money})
+    lone = whole[~pd.MultiIndex.from_frame(whole[key]).isin(list(theirs))].assign(method=COMBINED, chosen=True)
+    kinds = dict.fromkeys([*key, "method"], "str") | {"chosen": "bool"} | dict.fromkeys(money, "Int64")
+    columns = ["measure", "method", "horizon", "cents", "chosen", "lo_cents", "hi_cents"]
+    found = pd.concat([part.reindex(columns=columns).astype(kinds) for part in (moved, lone)], ignore_index=True)
+    return found.astype({"cents": "int64"})
 
 
 def _against_plan(forecast: pd.DataFrame, amounts: pd.DataFrame) -> pd.DataFrame:
@@ -336,7 +279,8 @@ def _against_plan(forecast: pd.DataFrame, amounts: pd.DataFrame) -> pd.DataFrame
     plan = plan[["measure", "horizon", "cents"]].rename(columns={"cents": "plan_cents"}).astype({"plan_cents": "Int64"})
     found = forecast.merge(plan, on=["measure", "horizon"], how="left", validate="m:1")
     change = found["cents"].astype("Int64") - found["plan_cents"]
-    return found.assign(variance_cents=change, effect_cents=change * found["measure"].map(EFFECT_SIGN).astype("Int64"))
+    effect = change * found["measure"].map(EFFECT_SIGN).astype("Int64")
+    return pd.DataFrame(found.assign(variance_cents=change, effect_cents=effect))
 
 
 def _names(tables: Mapping[str, pd.DataFrame], settings: Settings, period: str, leaves: pd.DataFrame) -> pd.DataFrame:
@@ -359,44 +303,7 @@ def _names(tables: Mapping[str, pd.DataFrame], settings: Settings, period: str, 
     return pd.concat(pieces, ignore_index=True)
 
 
-def _named(lines: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
-    """Add the name of each item; a P&L line and a department are their own, a total bears its measure's."""
-    named = lines.merge(names, on=["dimension", "item"], how="left", validate="m:1")
-    plain = named["item"].where(named["dimension"] != TOTAL, named["measure"])
-    return named.assign(name=named["name"].where(named["name"].notna(), plain))
-
-
-def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort and type: dimensions, measures, horizons and scenarios in their own order, items by code."""
-    orders = (
-        ("dimension", DIMENSIONS),
-        ("measure", (*MEASURES, "amount")),
-        ("item", None),
-        ("item2", None),
-        ("horizon", HORIZONS),
-        ("scenario" if "scenario" in frame.columns else "reference", SCENARIOS),
-    )
-    ranks = pd.DataFrame(
-        {c: frame[c] if order is None else frame[c].map({v: k for k, v in enumerate(order)}) for c, order in orders}
-    )
-    rows = frame.iloc[ranks.reset_index(drop=True).sort_values(list(ranks.columns), kind="stable").index]
-    other = {"share": "float64", "material": "bool"}
-    kinds = {c: "int64" if c.endswith("cents") else other.get(c, "str") for c in frame.columns}
-    return rows.astype(kinds).reset_index(drop=True)
-
-
 def _rules_of(rules: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
     line = ["cost_centre", "account"]
     own = pd.MultiIndex.from_frame(rules[line]).isin(pd.MultiIndex.from_frame(plan[line]))
     return rules[own].reset_index(drop=True)
-
-
-def _notes(actual: pd.DataFrame, lacking: pd.DataFrame) -> tuple[str, ...]:
-    """Say what the figures leave out."""
-    notes = []
-    untyped = sorted(actual.loc[actual["type"] == UNASSIGNED, "account"].unique())
-    if untyped:
-        notes.append(f"No type is known for account {', '.join(untyped)}: it counts in no revenue, cost or result.")
-    for month, sites in lacking.groupby("period")["site"]:
-        notes.append(f"{month_name(str(month))} has no ledger lines for {', '.join(sites)}: missing is not zero.")
-    return tuple(notes)

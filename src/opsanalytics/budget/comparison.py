@@ -11,13 +11,18 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from opsanalytics.budget.allocation import allocate_rows
 from opsanalytics.formats import UNASSIGNED
-from opsanalytics.periods import shift
+from opsanalytics.periods import Calendar, shift
 from opsanalytics.settings import Materiality
 
 COMPLETE, INCOMPLETE = "COMPLETE", "INCOMPLETE"
+
+#: The item of what a restricted view leaves out.
+OTHERS = "(others)"
 
 #: What one cent more does to the result, by account type; the computed result counts as it is.
 EFFECT_SIGN: Mapping[str, int] = MappingProxyType({"revenue": 1, "result": 1, "cost": -1, "statistical": 0})
@@ -25,16 +30,33 @@ EFFECT_SIGN: Mapping[str, int] = MappingProxyType({"revenue": 1, "result": 1, "c
 _SUMS = ["actual_cents", "reference_cents", "like_for_like_cents", "actual_rows", "reference_rows"]
 
 
-def rollup(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+def rollup(frame: pd.DataFrame, by: Sequence[str], *, top: int | None = None, rank: str = "") -> pd.DataFrame:
     """Add up every `*_cents` column of `frame` for each combination of `by`, sorted.
 
     A missing code is a key of its own. With an empty `by` the one row is the total. Sums are int64 and exact, so any
-    rollup adds up to its leaves.
+    rollup adds up to its leaves. With `top` the first of `by` is restricted to its `top` items, those whose sum of the
+    column `rank` (the first `*_cents` when left out) is farthest from zero, the earlier code first in a tie; all
+    others are one item, "(others)", still split by the rest of `by`: also the restricted view adds up to its leaves.
+    Raises ValueError for a negative `top` and for a `top` of no dimension.
     """
     columns = [str(c) for c in frame.columns if str(c).endswith("_cents")]
+    if top is not None:
+        if top < 0 or not by:
+            raise ValueError(
+                f"A view is restricted to the top 0 or more items of a dimension, not to {top} of {[*by]}."
+            )
+        frame = _restricted(frame, by[0], top, rank or columns[0])
     if not by:
         return pd.DataFrame({c: [int(frame[c].sum())] for c in columns}).astype("int64")
     return frame.groupby(list(by), dropna=False, observed=True)[columns].sum().reset_index()
+
+
+def _restricted(frame: pd.DataFrame, dimension: str, top: int, rank: str) -> pd.DataFrame:
+    """Rename every item of `dimension` beyond the `top` ones to the remainder's name."""
+    sums = frame.groupby(dimension, dropna=False, observed=True)[rank].sum()
+    order = np.argsort(-sums.abs().to_numpy(), kind="stable")
+    codes = sums.index.get_indexer(pd.Index(frame[dimension]))
+    return frame.assign(**{dimension: frame[dimension].astype("str").where(np.isin(codes, order[:top]), OTHERS)})
 
 
 def missing_months(actual: pd.DataFrame, horizon: Sequence[str]) -> tuple[str, ...]:
@@ -43,20 +65,51 @@ def missing_months(actual: pd.DataFrame, horizon: Sequence[str]) -> tuple[str, .
     return tuple(month for month in horizon if month not in held)
 
 
-def prior_year_actual(actual: pd.DataFrame) -> pd.DataFrame:
-    """Return last year's actuals at the periods they are compared with: each period twelve later."""
+def prior_year_actual(actual: pd.DataFrame, calendar: Calendar | None = None) -> pd.DataFrame:
+    """Return last year's actuals at the periods they are compared with: each period twelve later.
+
+    In a `calendar` of weeks a period is compared with the same fiscal weeks of the year before. Where last year's
+    period has one week more (its week 53), that week is taken out by weeks, six weeks counting for five of them: of
+    each row's cents the largest remainder decides. By weeks, not by posting date, because accruals and payrolls are
+    posted on a period's last days and would all fall into week 53. A week 53 of this year has no counterpart.
+    """
     later = {period: shift(period, 12) for period in actual["period"].unique()}
-    return actual.assign(period=actual["period"].map(later).astype("str"))
+    moved = actual.assign(period=actual["period"].map(later).astype("str"))
+    if calendar is None:
+        return moved
+    for before, now in later.items():
+        whole, kept = calendar.weeks(before) or 0, calendar.weeks(now) or 0
+        if whole > kept:
+            moved = _in_weeks(moved, moved["period"] == now, kept, whole)
+    return moved
+
+
+def _in_weeks(frame: pd.DataFrame, rows: pd.Series, kept: int, whole: int) -> pd.DataFrame:
+    """Cut the money of `rows` to `kept` of its `whole` weeks."""
+    columns = [str(c) for c in frame.columns if str(c).endswith("_cents")]
+    cut = frame[columns].copy()
+    for column in columns:
+        cut.loc[rows, column] = part_of_weeks(frame.loc[rows, column].to_numpy(), kept, whole)
+    return frame.assign(**{column: cut[column] for column in columns})
+
+
+def part_of_weeks(cents: npt.NDArray[np.int64], kept: int, whole: int) -> npt.NDArray[np.int64]:
+    """Return `kept` of `whole` weeks of each amount, by largest remainder (the part kept first in a tie)."""
+    weights = np.tile(np.array([[kept, whole - kept]], dtype=np.int64), (len(cents), 1))
+    parts: npt.NDArray[np.int64] = allocate_rows(cents, weights)[:, 0]
+    return parts
 
 
 def with_types(frame: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` (with account) with the account's type and pl_line; one not in the chart is "(unassigned)"."""
-    chart = accounts.reindex(columns=["account", "type", "pl_line"])
-    chart = chart.assign(account=chart["account"].fillna(UNASSIGNED)).astype({"type": "str", "pl_line": "str"})
-    own = frame.drop(columns=[c for c in ("type", "pl_line") if c in frame.columns])
-    typed = own.assign(account=own["account"].fillna(UNASSIGNED).astype("str"))
-    typed = typed.merge(chart, on="account", how="left", validate="m:1")
-    return typed.fillna({"type": UNASSIGNED, "pl_line": UNASSIGNED})
+    chart = accounts.reindex(columns=["account", "type", "pl_line"]).astype("object")
+    code, known = pd.factorize(frame["account"].fillna(UNASSIGNED).astype("str"))
+    row = pd.Index(chart["account"].fillna(UNASSIGNED)).get_indexer(known)
+    found = {}
+    for column in ("type", "pl_line"):
+        values = np.append(chart[column].fillna(UNASSIGNED).to_numpy(), [UNASSIGNED])
+        found[column] = pd.Series(values[row][code], frame.index, dtype="str")
+    return frame.assign(account=pd.Series(known.to_numpy()[code], frame.index, dtype="str"), **found)
 
 
 def variance(

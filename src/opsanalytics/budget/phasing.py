@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from opsanalytics.budget.allocation import allocate_rows
 from opsanalytics.budget.comparison import with_types
 from opsanalytics.budget.structure import placed
 from opsanalytics.formats import UNASSIGNED
@@ -25,7 +23,6 @@ from opsanalytics.periods import Calendar
 ORIGINAL = "original"
 OWN_SHAPE, TYPE_SHAPE, BY_DAYS, EVEN, AS_GIVEN = "prior_year", "type_at_site", "days", "even", "as_given"
 _LINE = ["cost_centre", "account"]
-_INT64_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -39,42 +36,6 @@ class PhasedBudget:
     rules: pd.DataFrame
 
 
-def allocate_cents(total_cents: int, weights: Sequence[int | float | Decimal | Fraction]) -> list[int]:
-    """Split a total in proportion to `weights` into whole cents that add up to it exactly.
-
-    Largest remainder: each part is within one cent of its exact proportion, ties go to the earlier part.
-    Weights are taken as the decimals they are written as. Raises ValueError where they are empty, negative or all zero.
-    """
-    exact = [Fraction(str(weight)) for weight in weights]
-    if not exact or min(exact) < 0 or sum(exact) == 0:
-        raise ValueError("A total is split by weights of zero or more, at least one of them above zero.")
-    scale = math.lcm(*(weight.denominator for weight in exact))
-    whole = np.array([[int(weight * scale) for weight in exact]], dtype=object)
-    return [int(part) for part in allocate_rows(np.array([total_cents], dtype=object), whole)[0]]
-
-
-def allocate_rows(totals: npt.NDArray[Any], weights: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Split each of n totals by its row of weights (n by m, whole, not negative, not all zero), as `allocate_cents`.
-
-    Returns int64 parts, n by m. Products beyond int64 are computed with Python's whole numbers.
-    """
-    if len(totals) == 0:
-        return np.zeros(weights.shape, dtype=np.int64)
-    sums = weights.astype(object).sum(axis=1)
-    largest = int(np.abs(totals.astype(object)).max()) * int(sums.max())
-    dtype = np.int64 if largest <= _INT64_MAX else object
-    size, weight, whole = (array.astype(dtype) for array in (np.abs(totals), weights, sums))
-    products = size[:, None] * weight
-    parts = products // whole[:, None]
-    remainders = products - parts * whole[:, None]
-    left = (size - parts.sum(axis=1)).astype(np.int64)
-    order = np.argsort(-remainders, axis=1, kind="stable")
-    rank = np.argsort(order, axis=1, kind="stable")
-    signs = np.where(totals < 0, -1, 1)
-    found: npt.NDArray[np.int64] = (parts.astype(np.int64) + (rank < left[:, None])) * signs[:, None]
-    return found
-
-
 def budget_in_force(budget: pd.DataFrame, *, version: str, period: str, calendar: Calendar) -> pd.DataFrame:
     """Return the budget rows that count at `period`: [period, cost_centre, account, amount_cents], one for each line.
 
@@ -83,24 +44,25 @@ def budget_in_force(budget: pd.DataFrame, *, version: str, period: str, calendar
     months of that year that came into force before it, the original's among them. Raises LookupError naming the
     versions held when `version` is not one.
     """
+    refuse_unknown_version(budget, version)
+    rows = budget.reindex(columns=["version", "period", *_LINE, "valid_from", "amount_cents"])
+    rows = rows.assign(since=rows["valid_from"].astype("str").fillna(""), chosen=rows["version"] == version)
+    rows = rows[(rows["chosen"] | (rows["version"] == ORIGINAL)) & (rows["since"] <= period)]
+    rows = rows.assign(cost_centre=rows["cost_centre"].fillna(UNASSIGNED), account=rows["account"].fillna(UNASSIGNED))
+    rows = rows.sort_values(["period", *_LINE, "chosen", "since"], kind="stable")
+    rows = rows.drop_duplicates(["period", *_LINE], keep="last")
+    rows = rows[~_replaced_by_a_year(rows, calendar)]
+    return rows[["period", *_LINE, "amount_cents"]].reset_index(drop=True)
+
+
+def refuse_unknown_version(budget: pd.DataFrame, version: str) -> None:
+    """Raise LookupError naming the versions that the budget holds when `version` is not one."""
     held = sorted(budget["version"].unique())
     if version not in held:
         raise LookupError(
             f"The budget has no version '{version}'; it has: {', '.join(held)}. "
             "Name one of these in workbook.toml under [budget] version."
         )
-    rows = budget.reindex(columns=["version", "period", *_LINE, "valid_from", "amount_cents"])
-    rows = rows.assign(
-        since=rows["valid_from"].astype("str").fillna(""),
-        chosen=rows["version"] == version,
-        cost_centre=rows["cost_centre"].fillna(UNASSIGNED),
-        account=rows["account"].fillna(UNASSIGNED),
-    )
-    rows = rows[(rows["chosen"] | (rows["version"] == ORIGINAL)) & (rows["since"] <= period)]
-    rows = rows.sort_values(["period", *_LINE, "chosen", "since"], kind="stable")
-    rows = rows.drop_duplicates(["period", *_LINE], keep="last")
-    rows = rows[~_replaced_by_a_year(rows, calendar)]
-    return rows[["period", *_LINE, "amount_cents"]].reset_index(drop=True)
 
 
 def _replaced_by_a_year(rows: pd.DataFrame, calendar: Calendar) -> pd.Series:
@@ -129,12 +91,13 @@ def phase_budget(
 ) -> PhasedBudget:
     """Spread the years of `budget` ([period, cost_centre, account, amount_cents], in force) over their months.
 
-    `rule` "prior_year": by the line's own actuals (`actuals`: period, cost_centre, account, amount_cents) of the
-    fiscal year before, where that year has no negative month and a positive total (a month without lines weighs
-    nothing); else, under the same condition, by those of its account type at its site (the site it has at the
-    year's end); else by days. "days" and "even" say what they do. The months of a line add up to its year exactly. A
-    month given as such stands as given, also where the line has a year, whose share of that month it replaces.
-    Raises ValueError for another rule.
+    `rule` "prior_year": by the line's own actuals (`actuals`: period, cost_centre, account, amount_cents, and site and
+    type where they are looked up already) of the fiscal year before, where that year has no negative month and a
+    positive total (a month without lines weighs nothing; in a calendar of weeks a month with a week 53 is scaled by
+    its weeks); else, under the same condition, by those of its account type at its site (the site it has at the year's
+    end); else by days. "days" and "even" say what they do. The months of a line add up to its year exactly. A month
+    given as such stands as given, also where the line has a year, whose share of that month it replaces. Raises
+    ValueError for another rule.
     """
     if rule not in (OWN_SHAPE, BY_DAYS, EVEN):
         raise ValueError(f"phasing '{rule}' is unknown: use one of {OWN_SHAPE}, {BY_DAYS}, {EVEN}.")
@@ -150,8 +113,7 @@ def phase_budget(
         )
         pieces.append(wide.melt(_LINE, var_name="period", value_name="amount_cents"))
         rules.append(lines[_LINE].assign(rule=used, fiscal_year=int(str(year))))
-    spread = _without(pd.concat(pieces), given) if pieces else given
-    months_frame = pd.concat([spread, given]) if pieces else given
+    months_frame = pd.concat([_without(pd.concat(pieces), given), given]) if pieces else given
     noted = given[_LINE].assign(rule=AS_GIVEN, fiscal_year=fiscal_years(given["period"], calendar))
     record = pd.concat([*rules, noted]).drop_duplicates([*_LINE, "fiscal_year"])
     return PhasedBudget(
@@ -184,15 +146,25 @@ def _weights(
     if rule != OWN_SHAPE:
         return weights, used
     before = calendar.months_of_year(calendar.fiscal_period(months[0]).year - 1)
-    history = actuals.loc[actuals["period"].isin(before), ["period", *_LINE, "amount_cents"]]
-    history = with_types(placed(history, cost_centres, calendar), accounts)
+    history = actuals[actuals["period"].isin(before)]
+    if not {"site", "type"} <= set(history.columns):
+        history = with_types(placed(history, cost_centres, calendar), accounts)
     known = with_types(placed(lines, cost_centres, calendar, at=months[-1]), accounts)
     for name, key in ((TYPE_SHAPE, ["site", "type"]), (OWN_SHAPE, _LINE)):
         shapes = _shapes(history, key, before)
         row = shapes.index.get_indexer(_keys(known, key))
-        weights[row >= 0] = shapes.to_numpy()[row[row >= 0]]
+        weights[row >= 0] = (shapes.to_numpy() * _week_factors(months, before, calendar))[row[row >= 0]]
         used[row >= 0] = name
     return weights, used
+
+
+def _week_factors(months: Sequence[str], before: Sequence[str], calendar: Calendar) -> npt.NDArray[np.int64]:
+    """Return by what last year's months weigh this year: one and all the same, save where one has a week 53."""
+    now, then = ([calendar.weeks(month) or 1 for month in year] for year in (months, before))
+    if now == then:
+        return np.ones(len(now), dtype=np.int64)
+    whole = math.lcm(*then)
+    return np.array([n * whole // t for n, t in zip(now, then, strict=True)], dtype=np.int64)
 
 
 def _shapes(history: pd.DataFrame, key: list[str], months: Sequence[str]) -> pd.DataFrame:

@@ -7,13 +7,18 @@ month. Both views add up to the same total.
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from opsanalytics.formats import UNASSIGNED
 from opsanalytics.periods import Calendar
 
-_LONG_AGO = pd.Timestamp("1700-01-01")
 _PLACE = ("department", "site", "name")
+_DAYS = 2**22  # more days than any date that pandas holds is from the first
 
 
 def placed(
@@ -26,41 +31,56 @@ def placed(
     of `at`, the view as current). Outside its validity a centre keeps the last assignment it had
     or, before the first, takes the first; a centre that the table does not hold is "(unassigned)".
     """
-    days = {period: pd.Timestamp(calendar.last_day(period)) for period in ([at] if at else frame["period"].unique())}
     centres = frame["cost_centre"].fillna(UNASSIGNED)
-    day = pd.Series(days[at], frame.index) if at else frame["period"].map(days)
-    pairs = pd.DataFrame({"cost_centre": centres, "day": day.astype("datetime64[us]")})
-    found = _assignments_on(pairs.drop_duplicates(), cost_centres)
-    looked_up = pairs.merge(found, on=["cost_centre", "day"], how="left", validate="m:1")
-    return frame.assign(
-        cost_centre=centres,
-        department=looked_up["department"].to_numpy(),
-        site=looked_up["site"].to_numpy(),
-    ).astype({"department": "str", "site": "str"})
+    code, known = pd.factorize(centres)
+    if at:
+        day: Any = _day(calendar.last_day(at))
+    else:
+        month, periods = pd.factorize(frame["period"])
+        day = np.array([_day(calendar.last_day(period)) for period in periods], dtype=np.int64)[month]
+    table = _in_force_from(cost_centres, known)
+    row = _row_in_force(table, code, day)
+    found = {name: _taken(table[name], row, UNASSIGNED) for name in ("department", "site")}
+    return frame.assign(cost_centre=centres, **found).astype({"department": "str", "site": "str"})
 
 
 def centre_names(centres: pd.Series, cost_centres: pd.DataFrame, calendar: Calendar, period: str) -> pd.Series:
     """Return the names that cost centres bear at the end of `period`, in the same shape; one unknown keeps its code."""
-    pairs = pd.DataFrame({"cost_centre": centres, "day": pd.Timestamp(calendar.last_day(period))})
-    pairs["day"] = pairs["day"].astype("datetime64[us]")
-    found = _assignments_on(pairs.drop_duplicates(), cost_centres).set_index("cost_centre")["name"]
-    names = centres.map(found)
+    code, known = pd.factorize(centres)
+    table = _in_force_from(cost_centres, known)
+    names = pd.Series(_taken(table["name"], _row_in_force(table, code, _day(calendar.last_day(period))), None))
+    names = pd.Series(names.to_numpy(), centres.index, dtype="str")
     return names.where(names.notna(), centres)
 
 
-def _assignments_on(pairs: pd.DataFrame, cost_centres: pd.DataFrame) -> pd.DataFrame:
-    """For each cost_centre and day: the assignment that began last, on or before that day."""
+def _day(day: dt.date) -> int:
+    """Number a day from 1, later ones higher."""
+    return day.toordinal()
+
+
+def _in_force_from(cost_centres: pd.DataFrame, known: pd.Index) -> pd.DataFrame:
+    """Return the assignments of the centres `known` in order, each with the key (centre, first day) in force from.
+
+    The first assignment of a centre also holds before it.
+    """
     table = cost_centres.reindex(columns=["cost_centre", "valid_from", *_PLACE])
-    table = table.assign(cost_centre=table["cost_centre"].fillna(UNASSIGNED))
-    table = table.astype({"site": "str", "department": "str"})
-    table = table.sort_values(["cost_centre", "valid_from"], kind="stable")
-    first = ~table["cost_centre"].duplicated()
-    table["valid_from"] = table["valid_from"].astype("datetime64[us]").mask(first, _LONG_AGO)
-    found = pd.merge_asof(
-        pairs.sort_values("day", kind="stable"),
-        table.sort_values("valid_from", kind="stable"),
-        left_on="day",
-        right_on="valid_from",
-        by="cost_centre",
-    )
-    return found.fillna({"department": UNASSIGNED, "site": UNASSIGNED}).drop(columns="valid_from")
+    code = known.get_indexer(pd.Index(table["cost_centre"].fillna(UNASSIGNED)))
+    days = table["valid_from"].astype("datetime64[us]").to_numpy().astype("datetime64[D]").astype(np.int64)
+    table = table.assign(code=code, day=days + dt.date(1970, 1, 1).toordinal())[code >= 0]
+    table = table.sort_values(["code", "day"], kind="stable", ignore_index=True)
+    first = ~table["code"].duplicated()
+    return table.assign(key=table["code"] * _DAYS + table["day"].mask(first, 0))
+
+
+def _row_in_force(table: pd.DataFrame, code: npt.NDArray[np.int64], day: Any) -> npt.NDArray[np.int64]:
+    """Return for each centre and day the row of the assignment that began last, on or before that day, or -1."""
+    row = np.searchsorted(table["key"].to_numpy(), code * _DAYS + day, side="right") - 1
+    held = (row >= 0) & (table["code"].reindex(row).to_numpy() == code)
+    found: npt.NDArray[np.int64] = np.where(held, row, -1)
+    return found
+
+
+def _taken(column: pd.Series, row: npt.NDArray[np.int64], missing: str | None) -> npt.NDArray[Any]:
+    """Take rows of a column; where there is none, or nothing in it, `missing`."""
+    values = np.append(column.astype("object").where(column.notna(), missing).to_numpy(), [missing])
+    return values[row]
