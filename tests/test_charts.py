@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 
 import small_results as small
 from opsanalytics import charts
-from opsanalytics.charts import canvas
+from opsanalytics.charts import canvas, panels, sheet
 from opsanalytics.periods import month_range
 
 plt.switch_backend("Agg")
@@ -30,12 +30,16 @@ def _figures_are_closed() -> Iterator[None]:
 
 
 def every_chart(name: str = "parcels") -> dict[str, Axes]:
-    variance, demand, staffing = small.variance(name=name), small.demand(name), small.staffing()
+    variance, demand, staffing = small.explained(small.variance(), name), small.demand(name), small.staffing()
     return {
         "plan_actual_columns": charts.plan_actual_columns(variance),
         "variance_bars": charts.variance_bars(variance),
         "monthly_trend": charts.monthly_trend(variance),
         "outlook_bars": charts.outlook_bars(variance),
+        "bridge": charts.bridge(raised(variance), "pl_line"),
+        "movement": charts.movement(variance),
+        "pareto": charts.pareto(variance, "pl_line"),
+        "heat_map": charts.heat_map(variance),
         "forecast_fan": charts.forecast_fan(demand, small.SITE, name),
         "monthly_volumes": charts.monthly_volumes(demand, small.SITE, name),
         "seasonal_shape": charts.seasonal_shape(demand, small.SITE, name),
@@ -51,7 +55,62 @@ def bars(ax: Axes, gid: str) -> list[Any]:
 
 
 def texts(ax: Axes) -> list[str]:
-    return [text.get_text() for text in (*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels()) if text.get_text()]
+    return [text.get_text() for text in (*ax.texts, *tick_labels(ax)) if text.get_text()]
+
+
+def tick_labels(ax: Axes) -> list[Any]:
+    """The names of ticks that are drawn: an axis has more than lie within its limits."""
+    found = []
+    for k, axis in enumerate((ax.xaxis, ax.yaxis) if ax.axison else ()):
+        low, high = sorted(axis.get_view_interval())
+        labels = axis.get_ticklabels() if axis.get_visible() else []
+        found += [label for label in labels if low <= label.get_position()[k] <= high]
+    return found
+
+
+def explained(**options: Any) -> Any:
+    return small.explained(small.variance(**options))
+
+
+def raised(variance: Any) -> Any:
+    """The same with bridges between levels that are 2,000 thousand higher."""
+    rows = variance.bridges
+    level = rows["kind"].isin(["start", "end"])
+    return dataclasses.replace(
+        variance, bridges=rows.assign(cents=rows["cents"].mask(level, rows["cents"] + 2_000 * K))
+    )
+
+
+def names(ax: Axes) -> list[str]:
+    """The names at the left of horizontal bars and cells, from the top down."""
+    return [text.get_text() for text in ax.texts if text.get_gid() == "name"]
+
+
+def panel(ax: Axes, gid: str) -> Axes:
+    (found,) = [other for other in ax.figure.axes if other.get_gid() == gid]
+    return found
+
+
+def line(ax: Axes, gid: str) -> Any:
+    (found,) = [each for each in ax.lines if each.get_gid() == gid]
+    return found
+
+
+def amount_per_inch(ax: Axes) -> float:
+    """The amount that an inch of a panel of horizontal bars bears."""
+    low, high = ax.get_xlim()
+    return float(high - low) / (float(ax.get_window_extent().width) / float(ax.figure.dpi))
+
+
+def shown_texts(ax: Axes) -> list[Any]:
+    """Every text on the sheet of a chart that is drawn and not empty, at its place."""
+    found = [*ax.figure.texts]
+    for each in ax.figure.axes:
+        legend = each.get_legend()
+        if legend:
+            legend.draw(ax.figure.canvas.get_renderer())
+        found += [*each.texts, *tick_labels(each), *(legend.get_texts() if legend else [])]
+    return [text for text in found if text.get_text().strip() and text.get_visible()]
 
 
 def heading(ax: Axes, gid: str) -> str:
@@ -68,52 +127,65 @@ def luminance(colour: Any) -> float:
 # Every chart
 
 
-def test_each_chart_is_one_figure_with_one_axes_on_a_zero_base_line_and_says_message_entity_and_month() -> None:
+HORIZONTAL = {"variance_bars", "outlook_bars", "backtest_accuracy", "bridge", "movement", "pareto"}
+WITHOUT_LENGTHS = {"heat_map"}
+
+
+def test_each_chart_is_one_figure_on_a_zero_base_line_and_says_message_entity_and_month() -> None:
     made = every_chart()
     assert set(made) == set(charts.__all__)
     assert len(plt.get_fignums()) == len(made)
     for name, ax in made.items():
-        assert ax.figure.axes == [ax]
+        assert ax.figure.axes[0] is ax
         assert heading(ax, "message")
         assert small.SITE in heading(ax, "caption")
         assert "Feb 2026" in heading(ax, "caption")
-        assert [line for line in ax.lines if line.get_gid() == "zero"], name
-        low, high = ax.get_xlim() if name in ("variance_bars", "outlook_bars", "backtest_accuracy") else ax.get_ylim()
-        assert low <= 0 <= high, name
+        for each in ax.figure.axes if name not in WITHOUT_LENGTHS else []:
+            assert line(each, "zero") is not None, name
+            low, high = each.get_xlim() if name in HORIZONTAL else each.get_ylim()
+            assert low <= 0 <= high, name
+
+
+def test_a_finished_chart_is_laid_out_once_and_is_as_wide_as_its_sheet() -> None:
+    for name, ax in every_chart().items():
+        assert not ax.figure.stale, f"{name} would be drawn once more before it is shown"
+        assert ax.figure.get_layout_engine() is None, name
+        page, tight = ax.figure.bbox_inches, ax.figure.get_tightbbox()
+        pad = plt.rcParams["savefig.pad_inches"]
+        assert tight.padded(pad).extents == pytest.approx(page.extents), name
 
 
 @pytest.mark.parametrize(
     "name",
     [
+        "Freight",
         pytest.param(CYRILLIC, id="a thousand Cyrillic characters"),
         pytest.param("Fees $x_1$ and $\\frac{1}{2}$ to 50% _of_ $", id="what looks like a formula"),
         pytest.param("\U0001f69a depot 東京\n<b>north</b>", id="emoji, unknown glyphs, line end, markup"),
         pytest.param("שלום \u202eevil\u200f عالم", id="right to left"),
     ],
 )
-def test_names_from_the_data_are_drawn_as_text_inside_the_figure(name: str) -> None:
+def test_names_from_the_data_are_drawn_as_text_inside_the_figure_and_no_text_lies_on_another(name: str) -> None:
     for title, ax in every_chart(name).items():
-        figure = ax.figure
-        figure.canvas.draw()
-        frame = figure.bbox.padded(1)
-        shown = [*ax.texts, *figure.texts, *ax.get_xticklabels(), *ax.get_yticklabels()]
-        legend = ax.get_legend()
-        for text in [*shown, *(legend.get_texts() if legend else [])]:
-            box = text.get_window_extent()
-            if text.get_text() and text.get_visible() and box.width:
-                inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
-                assert inside, f"{title}: {text.get_text()} is clipped"
+        frame = ax.figure.bbox.padded(1)
+        with plt.rc_context(sheet.LETTERS):
+            boxes = [(text.get_text(), text.get_window_extent()) for text in shown_texts(ax)]
+        for k, (text, box) in enumerate(boxes):
+            inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
+            assert inside or not box.width, f"{title}: {text} is clipped"
+            for other, beside in boxes[k + 1 :]:
+                assert not box.padded(-1.5).overlaps(beside.padded(-1.5)), f"{title}: {text} lies on {other}"
 
 
 def test_a_dollar_sign_is_not_the_start_of_a_formula() -> None:
     assert canvas.plain("$a$") == r"\$a\$"
-    ax = charts.variance_bars(small.variance(name="Fees $a$"))
+    ax = charts.variance_bars(small.explained(small.variance(), "Fees $a$ <b>"))
     ax.figure.canvas.draw()
-    assert r"Fees \$a\$" in texts(ax)
+    assert r"Fees \$a\$ <b>" in texts(ax)
 
 
 def test_long_names_are_shortened_with_an_ellipsis() -> None:
-    ax = charts.variance_bars(small.variance(name=CYRILLIC))
+    ax = charts.variance_bars(small.explained(small.variance(), CYRILLIC))
     (name,) = [text for text in texts(ax) if text.startswith("Субвенція")]
     assert len(name) <= canvas.NAME_WIDTH
     assert name.endswith("…")
@@ -154,7 +226,7 @@ def test_columns_stand_at_the_amounts_on_one_scale(horizon: str, measure: str, s
 
 
 def test_actual_is_solid_plan_outlined_prior_year_light_and_forecast_hatched() -> None:
-    columns, outlook = charts.plan_actual_columns(small.variance()), charts.outlook_bars(small.variance())
+    columns, outlook = charts.plan_actual_columns(small.variance()), charts.outlook_bars(explained())
     (actual,), (plan,), (prior,) = (bars(columns, f"ytd-revenue-{s}") for s in ("AC", "PL", "PY"))
     assert luminance(actual.get_facecolor()) < 0.05
     assert luminance(plan.get_facecolor()) == pytest.approx(1)
@@ -174,42 +246,286 @@ def test_variances_below_the_columns_bear_sign_and_colour_of_their_effect() -> N
 
 def test_variance_bars_are_ranked_by_size_and_coloured_by_effect() -> None:
     ax = charts.variance_bars(small.variance(), "ytd", "PL")
-    names = [label.get_text() for label in ax.get_yticklabels()]
-    assert names == ["Freight", "Payroll", "Fuel"]
-    widths = {name: bars(ax, name)[0].get_width() for name in names}
+    shown, beside = names(ax), panel(ax, "variances")
+    assert shown == ["Freight", "Payroll", "Fuel"]
+    widths = {name: bars(beside, name)[0].get_width() for name in shown}
     assert widths == {"Freight": 40 * K, "Payroll": 14 * K, "Fuel": -7 * K}
-    colours = {name: bars(ax, name)[0].get_facecolor()[:3] for name in names}
+    colours = {name: bars(beside, name)[0].get_facecolor()[:3] for name in shown}
     assert colours["Freight"] == to_rgb(canvas.FAVOURABLE)  # more revenue
     assert colours["Payroll"] == to_rgb(canvas.ADVERSE)  # more cost
     assert colours["Fuel"] == to_rgb(canvas.FAVOURABLE)  # less cost
-    assert "+14.0  (+12.7 %)" in texts(ax)
+    assert "+14.0  (+12.7 %)" in texts(beside)
     assert heading(ax, "message") == "Largest variance: Freight +40.0 kEUR (favourable)"
+
+
+def test_beside_the_variances_the_actual_stands_solid_before_the_outline_of_its_plan() -> None:
+    ax = charts.variance_bars(small.variance(), "ytd", "PL")
+    actual, plan = bars(ax, "AC"), bars(ax, "PL")
+    assert [bar.get_width() for bar in actual] == [240 * K, 124 * K, 17 * K]
+    assert [bar.get_width() for bar in plan] == [200 * K, 110 * K, 24 * K]
+    assert {bar.get_x() for bar in (*actual, *plan)} == {0}
+    for solid, outline in zip(actual, plan, strict=True):
+        assert luminance(solid.get_facecolor()) < 0.05
+        assert luminance(outline.get_facecolor()) == pytest.approx(1)
+        assert outline.get_height() > solid.get_height()
+        assert solid.get_y() + solid.get_height() / 2 == pytest.approx(outline.get_y() + outline.get_height() / 2)
+    prior = charts.variance_bars(small.variance(), "ytd", "PY")
+    assert {0.3 < luminance(bar.get_facecolor()) < 0.8 for bar in bars(prior, "PY")} == {True}
+
+
+@pytest.mark.parametrize(
+    ("amount", "zoom"),
+    [
+        # Variances of 40 and -7 beside amounts of up to 240: 47 / 240 is just under a fifth.
+        pytest.param(1, 2, id="a small panel is magnified"),
+        # Plan and actual four times as far apart: 188 / 360 stays.
+        pytest.param(4, 1, id="one that can be seen has the scale of its neighbour"),
+    ],
+)
+def test_panels_of_one_unit_share_a_scale_or_say_by_how_much_they_differ(amount: int, zoom: int) -> None:
+    variance = small.variance()
+    moved = variance.variances.assign(variance_cents=variance.variances["variance_cents"] * amount)
+    moved["actual_cents"] = moved["reference_cents"] + moved["variance_cents"]
+    ax = charts.variance_bars(dataclasses.replace(variance, variances=moved))
+    beside = panel(ax, "variances")
+    assert amount_per_inch(ax) == pytest.approx(zoom * amount_per_inch(beside))
+    (title,) = [text.get_text() for text in beside.texts if text.get_gid() == "title"]
+    assert title == ("ΔPL" if zoom == 1 else f"ΔPL, on a scale {zoom} times as large")
+
+
+def test_a_panel_is_magnified_by_a_round_number_only_where_it_would_vanish() -> None:
+    ratios = (0.5, 0.2, 0.19, 0.1, 0.04, 0.01, 0.0006, 0)
+    assert [panels.zoom_of(ratio) for ratio in ratios] == [1, 1, 2, 5, 10, 50, 500, 1]
 
 
 def test_what_is_beyond_the_shown_bars_is_one_remainder_of_each_type() -> None:
     ax = charts.variance_bars(small.variance(), "ytd", "PL", "account", top=1)
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["4000 Freight", "Others, cost (2)"]
-    assert bars(ax, "Others, cost (2)")[0].get_width() == (14 - 7) * K
+    assert names(ax) == ["4000 Freight", "Others, cost (2)"]
+    assert bars(panel(ax, "variances"), "Others, cost (2)")[0].get_width() == (14 - 7) * K
+    assert bars(ax, "AC")[1].get_width() == (124 + 17) * K
 
 
 def test_trend_has_actual_to_the_month_and_plan_for_the_whole_year() -> None:
-    ax = charts.monthly_trend(small.variance(), "cost")
+    ax = charts.monthly_trend(explained(), "cost")
     assert [bar.get_height() for bar in bars(ax, "AC")] == [68 * K, 73 * K]
     assert [bar.get_height() for bar in bars(ax, "PL")] == [67 * K] * 12
-    (prior,) = [line for line in ax.lines if line.get_gid() == "PY"]
-    assert list(prior.get_ydata()) == [60 * K] * 12
+    assert list(line(ax, "PY").get_ydata()) == [60 * K] * 12
     assert [label.get_text() for label in ax.get_xticklabels()][:2] == ["Jan\n2026", "Feb"]
 
 
-def test_outlook_shows_each_method_beside_plan_and_prior_year_with_actual_to_date_solid() -> None:
-    ax = charts.outlook_bars(small.variance(), "result")
-    run_rate, last_year = 99 + 10 * 49.5, 99 + 10 * 30
-    assert [bar.get_width() for bar in bars(ax, "FC")] == [
-        pytest.approx(value * K) for value in (last_year, run_rate, (run_rate + last_year) / 2)
+def test_open_months_of_the_trend_are_hatched_at_their_outlook() -> None:
+    ax = charts.monthly_trend(explained(), "result")
+    ahead = bars(ax, "FC")
+    assert [(bar.get_x() + bar.get_width() / 2, bar.get_height()) for bar in ahead] == [
+        (k, 40 * K) for k in range(2, 12)
     ]
+    assert all(bar.get_hatch() for bar in ahead)
+    assert not any(bar.get_hatch() for gid in ("AC", "PL") for bar in bars(ax, gid))
+
+
+def test_the_cumulated_year_fans_out_evenly_around_the_outlook_to_the_range_of_the_year() -> None:
+    ax = charts.monthly_trend(explained(), "result")
+    year = panel(ax, "cumulated")
+    assert list(line(year, "AC").get_ydata()) == [42 * K, 99 * K]
+    ahead = line(year, "FC")
+    assert list(ahead.get_xdata()) == list(range(1, 12))
+    assert list(ahead.get_ydata()) == [(99 + 40 * k) * K for k in range(11)]
+    assert ahead.get_linestyle() == "--"
+    (fan,) = [band for band in year.collections if band.get_gid() == "range"]
+    corners = {tuple(corner) for corner in fan.get_paths()[0].vertices.tolist()}
+    assert {(1, 99 * K), (11, 450 * K), (11, 560 * K)} <= corners
+    # 499 - 450 below and 560 - 499 above the outlook at the end: after half of the ten months half of each.
+    assert {(6, (99 + 200 - 24.5) * K), (6, (99 + 200 + 30.5) * K)} <= corners
+    assert list(line(year, "PL").get_ydata())[-1] == 396 * K
+    assert {"FC 499.0", "hi 560.0", "lo 450.0", "PL 396.0", "PY 360.0"} <= set(texts(year))
+    (title,) = [text.get_text() for text in year.texts if text.get_gid() == "title"]
+    assert "own scale" in title
+    assert year.get_xlim() == ax.get_xlim()
+
+
+def test_without_an_outlook_the_trend_has_no_fan() -> None:
+    variance = explained()
+    variance = dataclasses.replace(variance, outlook_lines=variance.outlook_lines.iloc[:0])
+    ax = charts.monthly_trend(variance, "result")
+    assert ax.figure.axes == [ax]
+    assert not bars(ax, "FC")
+
+
+def test_outlook_shows_each_method_beside_plan_and_prior_year_with_actual_to_date_solid() -> None:
+    ax = charts.outlook_bars(explained(), "result")
+    assert [bar.get_width() for bar in bars(ax, "FC")] == [399 * K, 594 * K, 499 * K]
     assert {bar.get_width() for bar in bars(ax, "AC")} == {99 * K}
     assert bars(ax, "PL")[0].get_width() == 12 * 33 * K
-    assert "(chosen)" in [label.get_text() for label in ax.get_yticklabels()][-1]
+    assert bars(ax, "PY")[0].get_width() == 12 * 30 * K
+    assert "(chosen)" in names(ax)[-1]
+    whisker = line(ax, "range")
+    assert list(whisker.get_xdata()) == [450 * K, 560 * K]
+    assert set(whisker.get_ydata()) == {4}
+    assert "499.0  (450.0 to 560.0)" in texts(ax)
+
+
+def test_a_range_without_width_is_no_range() -> None:
+    variance = explained()
+    variance = dataclasses.replace(variance, outlook=variance.outlook.assign(lo_cents=variance.outlook["hi_cents"]))
+    assert not [each for each in charts.outlook_bars(variance, "result").lines if each.get_gid() == "range"]
+    assert not panel(charts.monthly_trend(variance, "result"), "cumulated").collections
+
+
+@pytest.mark.parametrize("by", ["driver", "pl_line"])
+def test_a_bridge_leads_from_the_outlined_plan_to_the_solid_actual_each_step_from_the_end_of_the_last(by: str) -> None:
+    ax = charts.bridge(explained(), by)
+    (plan,), (actual,) = bars(ax, "level-PL"), bars(ax, "level-AC")
+    assert (plan.get_x(), plan.get_width()) == (0, 66 * K)
+    assert (actual.get_x(), actual.get_width()) == (0, 99 * K)
+    assert luminance(plan.get_facecolor()) == pytest.approx(1)
+    assert luminance(actual.get_facecolor()) < 0.05
+    steps = sorted((b for b in ax.patches if str(b.get_gid()).startswith("effect-")), key=lambda b: float(b.get_y()))
+    at = 66 * K
+    for step in steps:
+        assert step.get_x() + min(step.get_width(), 0) == min(at, at + step.get_width())
+        at += step.get_width()
+        assert step.get_facecolor()[:3] == to_rgb(canvas.FAVOURABLE if step.get_width() > 0 else canvas.ADVERSE)
+    assert at == 99 * K
+    assert ax.figure.axes == [ax]  # effects of half the level need no scale of their own
+
+
+def test_the_steps_of_a_bridge_have_words_and_signs_and_its_message_names_the_largest() -> None:
+    ax = charts.bridge(explained())
+    assert names(ax) == ["Plan (PL)", "Volume", "Price", "Rate", "Other payroll", "Actual (AC)"]
+    assert {"66.0", "+25.0", "+15.0", "-10.0", "+3.0", "99.0"} <= set(texts(ax))
+    assert heading(ax, "message") == "Result 33.0 kEUR above plan (favourable); largest effect: volume +25.0"
+
+
+def test_small_effects_of_a_bridge_get_a_panel_that_states_its_scale_and_no_axis_is_cut() -> None:
+    ax = charts.bridge(raised(explained()))
+    beside = panel(ax, "effects")
+    # Effects reach 40 beside a level of 2,099, a fiftieth: 20 times as large they take 800, less than half of it.
+    assert amount_per_inch(ax) == pytest.approx(20 * amount_per_inch(beside))
+    (title,) = [text.get_text() for text in beside.texts if text.get_gid() == "title"]
+    assert title == "Effects from Plan (PL), on a scale 20 times as large"
+    (volume,) = bars(beside, "effect-volume")
+    assert (volume.get_x(), volume.get_width()) == (0, 25 * K)
+    (price,) = bars(beside, "effect-price")
+    assert (price.get_x(), price.get_width()) == (25 * K, 15 * K)
+    assert (bars(ax, "effect-volume")[0].get_x(), ax.get_xlim()[0] <= 0) == (2_066 * K, True)
+
+
+def test_effects_beyond_the_largest_are_one_step_and_the_bridge_still_foots() -> None:
+    ax = charts.bridge(explained(), top=1)
+    assert names(ax) == ["Plan (PL)", "Volume", "Others (2)", "Other payroll", "Actual (AC)"]
+    assert bars(ax, "effect-Others (2)")[0].get_width() == (15 - 10) * K
+
+
+def test_a_bridge_without_a_reference_says_so() -> None:
+    assert texts(charts.bridge(explained(), reference="PY")) == ["No PY to compare with."]
+
+
+def test_movement_leads_from_the_last_pack_to_this_one_with_restatements_coloured_by_effect() -> None:
+    ax = charts.movement(explained())
+    assert names(ax) == ["Year to date as last reported", "Restated since", "Feb 2026, new", "Year to date now"]
+    (restated,), (new,) = bars(ax, "effect-restatement"), bars(ax, "effect-new_months")
+    assert (restated.get_x(), restated.get_width()) == (40 * K, 2 * K)
+    assert (new.get_x(), new.get_width()) == (42 * K, 57 * K)
+    assert restated.get_facecolor()[:3] == to_rgb(canvas.FAVOURABLE)
+    assert new.get_facecolor()[:3] == to_rgb(canvas.NEUTRAL)
+    assert heading(ax, "message") == "Result of months reported before restated by +2,000.00 EUR (favourable)"
+    variance = explained()
+    variance = dataclasses.replace(variance, movement=variance.movement.iloc[:0])
+    assert texts(charts.movement(variance)) == ["No earlier pack on record."]
+
+
+def test_a_restatement_of_cost_upwards_is_adverse() -> None:
+    variance = explained()
+    variance = dataclasses.replace(variance, movement=variance.movement.assign(measure="cost"))
+    ax = charts.movement(variance, "cost")
+    assert bars(ax, "effect-restatement")[0].get_facecolor()[:3] == to_rgb(canvas.ADVERSE)
+    assert heading(ax, "message").endswith("restated by +2,000.00 EUR (adverse)")
+
+
+@pytest.mark.parametrize(
+    ("by", "shown", "sizes"),
+    [
+        ("driver", ["Volume", "Price", "Rate", "Other payroll"], [25, 15, 10, 3]),
+        ("pl_line", ["Freight", "Payroll", "Fuel"], [40, 14, 7]),
+    ],
+)
+def test_pareto_ranks_effects_and_cumulates_their_share_to_the_whole(
+    by: str, shown: list[str], sizes: list[int]
+) -> None:
+    ax = charts.pareto(explained(), by)
+    assert names(ax) == shown
+    assert [abs(bars(ax, name)[0].get_width()) for name in shown] == [size * K for size in sizes]
+    shares = panel(ax, "shares")
+    whole = sum(sizes)
+    assert list(line(shares, "share").get_xdata()) == pytest.approx(
+        [sum(sizes[: k + 1]) / whole for k in range(len(sizes))]
+    )
+    assert shares.get_xlim()[0] == 0
+    assert list(line(shares, "whole").get_xdata()) == [1, 1]
+    assert [text for text in texts(shares) if re.fullmatch(r"[0-9.]+ %", text)][-1] == "100.0 %"
+
+
+def test_pareto_keeps_what_is_beyond_the_largest_as_a_remainder() -> None:
+    ax = charts.pareto(explained(), top=1)
+    assert names(ax) == ["Volume", "Others (3)"]
+    assert bars(ax, "Others (3)")[0].get_width() == (15 - 10 + 3) * K
+    # Volume has 25 of 25 + 15 + 10 + 3; the remainder's size is that of its effects, not of their sum.
+    assert list(line(panel(ax, "shares"), "share").get_xdata()) == pytest.approx([25 / 53, 1])
+
+
+def crossed(**effects: int) -> Any:
+    """A variance whose cells are given as centre_line=thousands."""
+    variance = explained()
+    cells = [(key[:3], key[4:], "cost", effect * K) for key, effect in effects.items()]
+    table = pd.DataFrame(cells, columns=["cost_centre", "pl_line", "type", "effect_cents"])
+    return dataclasses.replace(variance, crossed=table)
+
+
+def cells(ax: Axes) -> dict[tuple[int, int], str]:
+    return {
+        (round(t.get_position()[1]), round(t.get_position()[0])): t.get_text()
+        for t in ax.texts
+        if t.get_gid() != "name"
+    }
+
+
+def test_heat_map_writes_each_pair_with_its_sign_and_leaves_blank_what_is_not_there() -> None:
+    ax = charts.heat_map(crossed(ccA_Fuel=30, ccA_Wages=-10, ccB_Wages=0))
+    assert names(ax) == ["ccA", "ccB", "Total"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["Fuel", "Wages", "Total"]
+    assert cells(ax) == {
+        **{(0, 0): "+30,000.00", (0, 1): "-10,000.00", (0, 2): "+20,000.00"},
+        **{(1, 1): "0.00", (1, 2): "0.00"},
+        **{(2, 0): "+30,000.00", (2, 1): "-10,000.00", (2, 2): "+20,000.00"},
+    }
+    (mesh,) = ax.collections
+    assert mesh.get_array().mask.tolist() == [[False, False], [True, False]]  # type: ignore[union-attr]
+
+
+def test_heat_map_colours_are_symmetric_about_zero_by_effect() -> None:
+    ax = charts.heat_map(crossed(ccA_Fuel=30, ccA_Wages=-10, ccB_Wages=-30))
+    (mesh,) = ax.collections
+    assert mesh.get_clim() == (-30 * K, 30 * K)
+    good, bad, half, none = (mesh.to_rgba([v * K])[0] for v in (30, -30, -15, 0))
+    assert good[:3] == pytest.approx(to_rgb(canvas.FAVOURABLE), abs=0.01)
+    assert bad[:3] == pytest.approx(to_rgb(canvas.ADVERSE), abs=0.01)
+    assert luminance(bad) < luminance(half) < luminance(none)
+    assert luminance(none) > 0.85
+
+
+def test_heat_map_keeps_the_rest_as_others_so_that_it_adds_up() -> None:
+    table = {f"c{k:02d}_Line": 100 - k for k in range(20)}
+    ax = charts.heat_map(crossed(**table), top_rows=4)
+    assert names(ax) == ["c00", "c01", "c02", "c03", "Others (16)", "Total"]
+    assert cells(ax)[4, 0] == f"+{sum(100 - k for k in range(4, 20)):,}.0"
+    assert cells(ax)[5, 1] == f"+{sum(table.values()):,}.0"
+
+
+def test_heat_map_crosses_nothing_but_cost_centres_and_lines() -> None:
+    with pytest.raises(ValueError, match="'account'"):
+        charts.heat_map(explained(), "account")
+    turned = charts.heat_map(explained(), "pl_line", "cost_centre")
+    assert names(turned) == ["Freight", "Payroll", "Fuel", "Total"]
 
 
 def test_without_a_budget_the_prior_year_is_what_is_compared_with() -> None:
@@ -219,7 +535,7 @@ def test_without_a_budget_the_prior_year_is_what_is_compared_with() -> None:
 
 
 def test_an_incomplete_year_to_date_says_so_on_the_chart() -> None:
-    ax = charts.monthly_trend(small.variance(months=("2026-02",)))
+    ax = charts.monthly_trend(explained(months=("2026-02",)))
     assert "INCOMPLETE: ledger lines are missing for Jan 2026" in heading(ax, "caption")
 
 
@@ -307,7 +623,7 @@ def test_shape_has_a_line_for_each_year_and_the_next_forecast() -> None:
 
 def test_accuracy_sets_the_forecast_beside_its_yardstick_the_worst_first() -> None:
     ax = charts.backtest_accuracy(small.demand())
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["calls", "parcels"]
+    assert names(ax) == ["calls", "parcels"]
     points = {
         (dots.get_gid(), y): x
         for dots in ax.collections
@@ -345,8 +661,7 @@ def test_required_staff_stands_at_the_median_and_what_the_roster_lacks_is_advers
 
 def test_the_line_of_scheduled_staff_is_broken_while_the_service_is_closed() -> None:
     ax = charts.required_staff(small.staffing(), small.SITE, "calls")
-    (line,) = [line for line in ax.lines if line.get_gid() == "scheduled"]
-    staff = pd.Series(line.get_ydata())
+    staff = pd.Series(line(ax, "scheduled").get_ydata())
     assert staff.isna().sum() == 1
     assert sorted(staff.dropna().unique()) == [2, 3, 4]
 
@@ -373,15 +688,17 @@ def test_cost_is_off_without_a_wage_and_says_so() -> None:
 
 
 def test_drawing_does_not_change_the_result() -> None:
-    variance, demand, staffing = small.variance(), small.demand(), small.staffing()
+    variance, demand, staffing = explained(), small.demand(), small.staffing()
     before = [
         (frame, frame.copy(deep=True))
         for result in (variance, demand, staffing)
-        for field in dataclasses.fields(result)
-        if isinstance(frame := getattr(result, field.name), pd.DataFrame)
+        for frame in vars(result).values()
+        if isinstance(frame, pd.DataFrame)
     ]
-    charts.plan_actual_columns(variance)
-    charts.variance_bars(variance)
+    for chart in (charts.plan_actual_columns, charts.variance_bars, charts.monthly_trend, charts.outlook_bars):
+        chart(variance)
+    for chart in (charts.bridge, charts.movement, charts.pareto, charts.heat_map):
+        chart(variance)
     charts.forecast_fan(demand, small.SITE, "parcels")
     charts.backtest_accuracy(demand)
     charts.required_staff(staffing, small.SITE, "calls")

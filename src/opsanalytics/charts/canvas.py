@@ -12,6 +12,7 @@ from opsanalytics import formats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.patches import Patch
 
 INK = "#262626"
 QUIET = "#666666"
@@ -29,15 +30,6 @@ SCENARIOS: dict[str, dict[str, Any]] = {
 }
 HALO: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
 NAME_WIDTH = 44
-_CHARACTER = 0.076  # inches that a character of a label takes
-
-_STYLE = {
-    "font.family": ["DejaVu Sans"],
-    "axes.edgecolor": QUIET,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
 
 
 def plain(text: str, width: int = NAME_WIDTH) -> str:
@@ -54,31 +46,63 @@ def _glyphs() -> frozenset[int]:
     return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
-def canvas(message: str, caption: str, *, width: float = 10.0, height: float = 3.6) -> Axes:
-    """Open one figure: the message in bold, what is shown below it, then axes of `height` inches.
+def canvas(
+    message: str,
+    caption: str,
+    *,
+    width: float = 10.0,
+    height: float = 3.6,
+    below: float = 0.62,
+    over: float = 0.06,
+    names: Iterable[str] = (),
+    weight: str = "normal",
+) -> Axes:
+    """Open one figure: the message in bold, what is shown below it, then one panel over a strip of `below` inches.
 
-    Both texts are `plain` already; long ones are wrapped, and the figure grows by what they need.
+    `height` is that of panel and strip. Both texts are `plain` already; long ones are wrapped, and the figure grows by
+    what they need, and by `over` inches for what stands above a panel. `names` stand to the left of the panel, in a
+    `weight`; they get the room that they need.
     """
-    import matplotlib.pyplot as plt
-    import seaborn as sns
+    from opsanalytics.charts import sheet
 
-    messages = _wrapped(message, width * 8.7)
-    captions = _wrapped(caption, width * 12)
-    head = 0.16 + 0.25 * len(messages) + 0.19 * len(captions)
+    messages = _wrapped(message, width - 0.3, 13, "bold")
+    captions = _wrapped(caption, width - 0.3, 9.5, "normal")
+    head = 0.22 + 0.25 * len(messages) + 0.19 * len(captions) + over
     total = height + head
-    with sns.axes_style("white", rc=_STYLE):
-        figure, ax = plt.subplots(figsize=(width, total), layout="constrained")
-        figure.set_layout_engine("constrained", rect=(0, 0, 1, height / total))
-        figure.text(0.012, 1 - 0.06 / total, "\n".join(messages), va="top", fontsize=13, weight="bold", gid="message")
-        below = 0.12 + 0.25 * len(messages)
-        figure.text(0.012, 1 - below / total, "\n".join(captions), va="top", fontsize=9.5, color=QUIET, gid="caption")
-        sns.despine(ax=ax, left=True, bottom=True)
-    ax.tick_params(length=0, labelsize=9)
+    left = max([sheet.inches(n, weight=weight) for n in names], default=-0.1) + 0.1 + sheet.SIDE
+    figure = sheet.sheet(width, total, head=head, below=below, left=left)
+    bold: dict[str, Any] = {"va": "top", "fontsize": 13, "weight": "bold", "color": INK, "gid": "message"}
+    figure.text(sheet.SIDE / width, 1 - 0.06 / total, "\n".join(messages), **bold)
+    below_it = 0.12 + 0.25 * len(messages)
+    quiet: dict[str, Any] = {"va": "top", "fontsize": 9.5, "color": QUIET, "gid": "caption"}
+    figure.text(sheet.SIDE / width, 1 - below_it / total, "\n".join(captions), **quiet)
+    ax = sheet.panel(figure)
+    figure.place(ax, 0, figure.body_width)
     return ax
 
 
-def _wrapped(text: str, width: float) -> list[str]:
-    return textwrap.wrap(text, int(width), break_on_hyphens=False) or [""]
+def _wrapped(text: str, width: float, size: float, weight: str) -> list[str]:
+    """Break a text into lines of at most `width` inches."""
+    from opsanalytics.charts.sheet import inches
+
+    characters = int(width / inches("n", size, weight) * 1.12)
+    while True:
+        lines = textwrap.wrap(text, characters, break_on_hyphens=False) or [""]
+        if characters <= 20 or max(inches(line, size, weight) for line in lines) <= width:
+            return lines
+        characters -= max(characters // 20, 1)
+
+
+def span(values: Iterable[float]) -> tuple[float, float]:
+    """Return the lowest and the highest of the values and zero."""
+    held = [float(v) for v in values]
+    return min([0.0, *held]), max([0.0, *held])
+
+
+def finished(ax: Axes) -> Axes:
+    """Hand the chart over: what is on the sheet is final, so that it is drawn once, when it is shown or saved."""
+    ax.figure.stale = False
+    return ax
 
 
 def empty(ax: Axes, sentence: str) -> Axes:
@@ -86,7 +110,7 @@ def empty(ax: Axes, sentence: str) -> Axes:
     ax.set_xticks([])
     ax.set_yticks([])
     ax.text(0.5, 0.5, plain(sentence, 100), ha="center", va="center", transform=ax.transAxes, color=QUIET)
-    return ax
+    return finished(ax)
 
 
 def zero_line(ax: Axes, *, vertical: bool = False) -> None:
@@ -94,22 +118,21 @@ def zero_line(ax: Axes, *, vertical: bool = False) -> None:
     (ax.axvline if vertical else ax.axhline)(0, color=INK, linewidth=1.0, zorder=4, gid="zero", clip_on=False)
 
 
-def room(ax: Axes, values: Iterable[float], *, axis: str = "y", margin: float = 0.14) -> None:
-    """Set the limits of an axis so that zero, the values and the labels at their ends are inside."""
+def room(ax: Axes, values: Iterable[float], *, labelled: Iterable[float] | None = None, margin: float = 0.14) -> None:
+    """Set the limits of the y axis so that zero, the values and the labels at their ends are inside.
+
+    `labelled` are the values that bear a label, all of them by default.
+    """
     held = [v for v in values if v == v]
-    low, high = min([0.0, *held]), max([0.0, *held])
-    span = (high - low) or 1.0
-    below = margin if low < 0 else 0.0
+    bearing = held if labelled is None else [v for v in labelled if v == v]
+    low, high = span(held)
+    whole = (high - low) or 1.0
+    below = margin * whole if low < 0 else 0.0
     above = margin if high > 0 or low == 0 else 0.02
-    (ax.set_ylim if axis == "y" else ax.set_xlim)(low - span * below, high + span * above)
-
-
-def bar_room(ax: Axes, values: Sequence[float], labels: Sequence[str], names: Sequence[str]) -> None:
-    """Set the limits of horizontal bars so that the longest label fits beside a bar, on either side of zero."""
-    width = float(ax.figure.get_size_inches()[0]) - _CHARACTER * max(map(len, names), default=0) - 0.2  # type: ignore[union-attr]
-    label = _CHARACTER * max(map(len, labels), default=0) + 0.15
-    sides = (min(values, default=0) < 0) + (max(values, default=0) > 0)
-    room(ax, values, axis="x", margin=label / max(width - sides * label, 1.0))
+    if low < 0:
+        below = max(min(margin * whole - (min(bearing, default=0.0) - low), margin * whole), 0.02 * whole)
+        below = below if min(bearing, default=0.0) < 0 else 0.02 * whole
+    ax.set_ylim(low - below, high + whole * above)
 
 
 def value_label(ax: Axes, x: float, y: float, text: str, *, size: float = 9.0) -> None:
@@ -131,10 +154,12 @@ def value_label(ax: Axes, x: float, y: float, text: str, *, size: float = 9.0) -
 
 def value_labels(ax: Axes, places: Sequence[float], values: Sequence[float], texts: Sequence[str]) -> None:
     """Write the values of columns, of every second or third one where they would touch."""
-    width = float(ax.figure.get_size_inches()[0]) - 0.4  # type: ignore[union-attr]
+    from opsanalytics.charts.sheet import inches
+
     low, high = ax.get_xlim()
-    column = width / max(high - low, 1.0)
-    every = max(-(-int(100 * (_CHARACTER * max(map(len, texts), default=0) + 0.12)) // int(100 * column)), 1)
+    widest = max([inches(text, 8.5, "bold") for text in texts], default=0.0)
+    column = float(ax.get_window_extent().width) / ax.figure.dpi / max(high - low, 1.0)
+    every = max(math.ceil((widest + 0.08) / column), 1)
     for k, (place, value, text) in enumerate(zip(places, values, texts, strict=True)):
         if k % every == 0:
             value_label(ax, place, value, text, size=8.5)
@@ -182,16 +207,28 @@ def numbers_left(ax: Axes, values: Iterable[float], *, whole: bool = False) -> N
     """Scale the y axis from zero, with grouped numbers and quiet grid lines."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+    from opsanalytics.charts import sheet
+
+    def name(value: float, _: int | None = None) -> str:
+        return formats.number(value, 0 if value == round(value) else 1)
+
     room(ax, values)
     ax.yaxis.set_major_locator(MaxNLocator(5, integer=whole))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: formats.number(v, 0 if v == round(v) else 1)))
+    ax.yaxis.set_major_formatter(FuncFormatter(name))
+    low, high = ax.get_ylim()
+    figure = sheet.of(ax)
+    figure.left = sheet.SIDE + 0.1 + max(sheet.inches(name(float(v))) for v in ax.get_yticks() if low <= v <= high)
+    figure.place(ax, 0, figure.body_width - 0.15)
     ax.grid(axis="y", color="#e6e6e6")
     ax.set_axisbelow(True)
 
 
-def bar_label(ax: Axes, x: float, y: float, text: str) -> None:
-    """Write a horizontal bar's value at its end."""
-    right = x >= 0
+def bar_label(ax: Axes, x: float, y: float, text: str, *, right: bool | None = None, halo: bool = False) -> None:
+    """Write a horizontal bar's value at its end: on the right, or on the left where it goes below zero.
+
+    With a `halo` it stays readable on a line.
+    """
+    right = x >= 0 if right is None else right
     ax.annotate(
         text,
         (x, y),
@@ -200,6 +237,8 @@ def bar_label(ax: Axes, x: float, y: float, text: str) -> None:
         ha="left" if right else "right",
         va="center",
         fontsize=9,
+        bbox=HALO if halo else None,
+        zorder=6,
     )
 
 
@@ -219,11 +258,9 @@ def under_label(ax: Axes, x: float, points: float, text: str, colour: str) -> No
     )
 
 
-def names_at_left(ax: Axes, names: Sequence[str]) -> None:
-    """Name horizontal bars from the top down; the axis of amounts bears no ticks, each bar has its value."""
-    ax.set_yticks(range(len(names)), list(names))
-    ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_xticks([])
+def names_below(ax: Axes, places: Sequence[float], names: Sequence[str]) -> None:
+    """Name columns below them, all on one line of writing whatever letters they have and however many lines."""
+    ax.set_xticks(places, list(names), linespacing=1.2)
 
 
 def months_below(ax: Axes, months: Sequence[str]) -> None:
@@ -233,34 +270,41 @@ def months_below(ax: Axes, months: Sequence[str]) -> None:
     places = list(range(january % every, len(months), every))
     names = [formats.month_name(months[k]) for k in places]
     labels = [n[:3] + (f"\n{n[4:]}" if k == 0 or n.startswith("Jan") else "") for k, n in enumerate(names)]
-    ax.set_xticks(places, labels)
+    names_below(ax, places, labels)
     ax.set_xlim(-0.6, max(len(months), 1) - 0.4)
 
 
-def legend(ax: Axes, *, columns: int = 6, points: float = 34) -> None:
-    """Name the marks in one row, `points` below the axes."""
-    handles, labels = ax.get_legend_handles_labels()
-    if handles:
-        height = ax.figure.get_size_inches()[1] * 72  # type: ignore[union-attr]
+def legend(ax: Axes, *, columns: int = 6, handles: Sequence[Any] = ()) -> None:
+    """Name the marks at the foot of the sheet."""
+    held, labels = ax.get_legend_handles_labels()
+    held, labels = ([*held, *handles], [*labels, *(h.get_label() for h in handles)])
+    if held:
         ax.legend(
-            handles,
+            held,
             labels,
-            loc="upper left",
-            bbox_to_anchor=(0, -points / height * 1.4),
+            loc="lower left",
+            bbox_to_anchor=(0.008, 0.0),
+            bbox_transform=ax.figure.transFigure,
             ncols=columns,
             frameon=False,
             fontsize=9,
             handlelength=1.6,
-            borderaxespad=0,
+            borderaxespad=0.3,
         )
 
 
-def effect_legend(ax: Axes) -> None:
-    """Name the two colours of a variance."""
+def effect_marks() -> list[Patch]:
+    """Return marks of the two colours of a variance, for a legend."""
     from matplotlib.patches import Patch
 
-    patches = [Patch(color=FAVOURABLE, label="favourable"), Patch(color=ADVERSE, label="adverse")]
-    ax.legend(handles=patches, loc="upper left", bbox_to_anchor=(0, 0), ncols=2, frameon=False, fontsize=9)
+    return [Patch(color=FAVOURABLE, label="favourable"), Patch(color=ADVERSE, label="adverse")]
+
+
+def scenario_marks(scenarios: Iterable[str]) -> list[Patch]:
+    """Return marks of scenarios in their notation, for a legend."""
+    from matplotlib.patches import Patch
+
+    return [Patch(label=s, **SCENARIOS[s]) for s in scenarios]
 
 
 def effect_colour(effect: float) -> str:

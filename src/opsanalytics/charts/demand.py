@@ -8,6 +8,7 @@ import pandas as pd
 
 from opsanalytics import formats
 from opsanalytics.charts import canvas as paper
+from opsanalytics.charts import panels
 from opsanalytics.charts.canvas import SCENARIOS, plain
 from opsanalytics.formats import entity_name, significant
 from opsanalytics.periods import month_range, shift
@@ -51,7 +52,7 @@ def forecast_fan(forecast: DemandForecast, site: str, service: str, freq: str = 
     paper.numbers_left(ax, [*history["y"], *ahead["hi95"]])
     paper.zero_line(ax)
     paper.legend(ax)
-    return ax
+    return paper.finished(ax)
 
 
 def seasonal_shape(forecast: DemandForecast, site: str, service: str) -> Axes:
@@ -66,16 +67,19 @@ def seasonal_shape(forecast: DemandForecast, site: str, service: str) -> Axes:
     if actual.empty:
         return paper.empty(ax, "No whole month.")
     years = sorted(actual["period"].str[:4].unique(), reverse=True)[: len(_SHADES)]
-    for shade, year in reversed(list(zip(_SHADES, years, strict=False))):
-        _year_line(ax, actual[actual["period"].str[:4] == year], label=year, color=shade, linewidth=1.8)
+    _year_lines(
+        ax,
+        actual[actual["period"].str[:4].isin(years)],
+        dict(zip(years[::-1], _SHADES[len(years) - 1 :: -1], strict=True)),
+    )
     for year, part in list(ahead.groupby(ahead["period"].str[:4]))[:1]:
-        _year_line(ax, part, label=f"{year} FC", color=paper.FORECAST, linewidth=1.6, linestyle=(0, (4, 1.5)))
+        _dashed_line(ax, part, f"{year} FC")
     ax.set_xticks(range(12), [formats.month_name(f"2000-{k:02d}")[:3] for k in range(1, 13)])
     ax.set_xlim(-0.4, 11.4)
     paper.numbers_left(ax, [float(v) for v in rows["volume"]])
     paper.zero_line(ax)
     paper.legend(ax)
-    return ax
+    return paper.finished(ax)
 
 
 def monthly_volumes(forecast: DemandForecast, site: str, service: str) -> Axes:
@@ -106,7 +110,7 @@ def monthly_volumes(forecast: DemandForecast, site: str, service: str) -> Axes:
     paper.numbers_left(ax, [float(v) for v in rows["volume"]])
     paper.zero_line(ax)
     paper.legend(ax)
-    return ax
+    return paper.finished(ax)
 
 
 def backtest_accuracy(forecast: DemandForecast, *, top: int = 15) -> Axes:
@@ -120,21 +124,23 @@ def backtest_accuracy(forecast: DemandForecast, *, top: int = 15) -> Axes:
     names = [_score_name(scores, *key) for key in shown]
     subject = f"WAPE of the backtest, in % of volume{f', the {top} largest of {len(best)}' if len(best) > top else ''}"
     height = 0.7 + 0.36 * max(len(names), 3)
-    ax = paper.canvas(_accuracy_message(scores), _caption(forecast, "", subject), height=height)
+    ax = paper.canvas(_accuracy_message(scores), _caption(forecast, "", subject), height=height, names=names)
     if not names:
         return paper.empty(ax, "Too little history to test a forecast on.")
     for y, key in enumerate(shown):
         here = scores[(scores[_KEY] == list(key)).all(axis=1)]
         _dots(ax, y, here[here["used"]], here[~here["used"]])
-    paper.names_at_left(ax, names)
+    panels.names_at_left(ax, names)
     high = float(scores["wape"].max())
     ticks = _nice_ticks(high)
+    ax.xaxis.set_visible(True)
+    panels.room_at_right(ax, 0.7)
     ax.set_xlim(0, max(ticks[-1], high) * 1.04)
     ax.set_xticks(ticks, [formats.share(t) for t in ticks])
     ax.grid(axis="x", color="#e6e6e6")
     paper.zero_line(ax, vertical=True)
     paper.legend(ax)
-    return ax
+    return paper.finished(ax)
 
 
 _KEY = ["site", "service", "freq"]
@@ -172,10 +178,29 @@ def _ends(history: pd.DataFrame, ahead: pd.DataFrame, freq: str) -> tuple[pd.Dat
     return history, ahead
 
 
-def _year_line(ax: Axes, rows: pd.DataFrame, **style: Any) -> None:
+def _year_lines(ax: Axes, rows: pd.DataFrame, shades: dict[str, str]) -> None:
+    """Draw one line a calendar year over its months, the years and their shades in the order of `shades`."""
+    import seaborn as sns
+
+    lines = pd.DataFrame(
+        {"month": _months(rows), "volume": rows["volume"].astype(float), "year": rows["period"].str[:4]}
+    )
+    style: dict[str, Any] = {"marker": "o", "markersize": 3.5, "markeredgewidth": 0, "linewidth": 1.8}
+    hue: dict[str, Any] = {"hue": "year", "hue_order": list(shades), "palette": shades}
+    sns.lineplot(lines, x="month", y="volume", estimator=None, sort=True, legend=False, ax=ax, **hue, **style)
+    ax.set(xlabel="", ylabel="")
+    for line, year in zip(ax.lines, shades, strict=True):
+        line.set(gid=year, label=year)
+
+
+def _dashed_line(ax: Axes, rows: pd.DataFrame, label: str) -> None:
     rows = rows.sort_values("period")
-    months = [int(period[5:7]) - 1 for period in rows["period"]]
-    ax.plot(months, rows["volume"], marker="o", markersize=3.5, gid=style["label"], **style)
+    style: dict[str, Any] = {"color": paper.FORECAST, "linewidth": 1.6, "linestyle": (0, (4, 1.5)), "markersize": 3.5}
+    ax.plot(_months(rows), rows["volume"], marker="o", label=label, gid=label, **style)
+
+
+def _months(rows: pd.DataFrame) -> list[int]:
+    return [int(period[5:7]) - 1 for period in rows["period"]]
 
 
 def _shape_message(service: str, actual: pd.DataFrame) -> str:

@@ -53,7 +53,7 @@ def required_staff(staffing: StaffingForecast, site: str, service: str, *, days:
     paper.numbers_left(ax, staff, whole=True)
     paper.zero_line(ax)
     paper.legend(ax)
-    return ax
+    return paper.finished(ax)
 
 
 def monthly_fte(staffing: StaffingForecast, *, top: int = 5) -> Axes:
@@ -65,7 +65,7 @@ def monthly_fte(staffing: StaffingForecast, *, top: int = 5) -> Axes:
     if stack.empty:
         return paper.empty(ax, "No requirement: see the notes on what is off.")
     _stacked_columns(ax, stack, [formats.number(float(v), 1) for v in stack.sum(axis=1)], top)
-    return ax
+    return paper.finished(ax)
 
 
 def monthly_cost(staffing: StaffingForecast, *, top: int = 5) -> Axes:
@@ -84,7 +84,7 @@ def monthly_cost(staffing: StaffingForecast, *, top: int = 5) -> Axes:
     if stack.empty:
         return paper.empty(ax, "No wage rate: staff cost is off.")
     _stacked_columns(ax, stack, [write(v) for v in totals], top)
-    return ax
+    return paper.finished(ax)
 
 
 def _stack(rows: pd.DataFrame, column: str, top: int) -> pd.DataFrame:
