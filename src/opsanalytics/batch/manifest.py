@@ -23,6 +23,7 @@ from opsanalytics.batch.notebooks import RequestError
 from opsanalytics.batch.plan import NOT_ASKED, Job
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
     from opsanalytics.batch.plan import Plan
@@ -31,7 +32,7 @@ SCHEMA = 1
 FILE = "run.json"
 RUNNING, DONE, FAILED, INTERRUPTED = "running", "done", "failed", "interrupted"
 PENDING, SKIPPED, OFF = "pending", "skipped", "off"
-PRIOR = ("figures.parquet", "forecasts.parquet")
+PRIOR = ("figures.parquet", "forecasts.parquet", "outlook.parquet")
 PRIOR_INPUTS = ("actions.parquet", "commentary.parquet")
 
 _PACKAGES = (
@@ -254,14 +255,68 @@ def latest_prior(runs: Path, period: str) -> Path | None:
 
 
 def keep_prior(prior: Path | None, folder: Path) -> None:
-    """Keep what this run takes from the run before it under inputs/prior/, so that a re-run finds it there."""
+    """Keep what this run takes from the run before it under inputs/prior/, so that a re-run finds it there.
+
+    Beside copies of its files stand run.parquet (one row: period, name, currency, minor_digits) and actuals.parquet:
+    its ledger up to its own month by period, cost_centre, account, with amount_cents and one_off_cents (int64). What
+    a run of an older version lacks is left out.
+    """
     kept = folder / "inputs" / "prior"
     kept.mkdir(parents=True, exist_ok=True)
-    if prior is None:
+    manifest = None if prior is None else read_manifest(prior)
+    if prior is None or manifest is None:
         return
     for source in [*(prior / name for name in PRIOR), *(prior / "inputs" / name for name in PRIOR_INPUTS)]:
         if source.is_file():
             shutil.copyfile(source, kept / source.name)
+    _keep_sums(prior, str(manifest["period"]), kept)
+
+
+def _keep_sums(prior: Path, period: str, kept: Path) -> None:
+    """Write which run the prior is, and what its ledger came to."""
+    import duckdb
+
+    from opsanalytics.sources.reading import file_literal
+
+    with duckdb.connect() as con:
+        run = "CREATE TABLE run AS SELECT $1::VARCHAR AS period, $2::VARCHAR AS name, $3::VARCHAR AS currency, "
+        con.execute(f"{run} $4::BIGINT AS minor_digits", [period, prior.name, *_currency(prior / "inputs")])
+        _write_table(con, "run", kept / "run.parquet")
+        ledger = prior / "inputs" / "ledger.parquet"
+        if not ledger.is_file():
+            return
+        lines = f"read_parquet({file_literal(ledger)})"
+        try:
+            held = {str(name) for name, *_ in con.execute(f"DESCRIBE SELECT * FROM {lines}").fetchall()}
+            once = "coalesce(sum(amount_cents) FILTER (WHERE one_off), 0)" if "one_off" in held else "0"
+            con.execute(
+                "CREATE TABLE actuals AS SELECT period, cost_centre, account, "
+                f"CAST(sum(amount_cents) AS BIGINT) AS amount_cents, CAST({once} AS BIGINT) AS one_off_cents "
+                f"FROM {lines} WHERE period <= ? GROUP BY period, cost_centre, account ORDER BY ALL",
+                [period],
+            )
+        except duckdb.Error:  # a ledger of another form, or half a file: the movement is off then, and is said to be
+            return
+        _write_table(con, "actuals", kept / "actuals.parquet")
+
+
+def _write_table(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
+    """Write a table to Parquet that appears at `path` only when it is whole."""
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        con.table(table).write_parquet(str(aside))
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _currency(inputs: Path) -> tuple[str | None, int | None]:
+    """Return the currency in which a run counted, and its minor digits; None where that is not on record."""
+    try:
+        settings = json.loads((inputs / "settings.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None, None
+    return (settings.get("currency"), settings.get("minor_digits")) if isinstance(settings, dict) else (None, None)
 
 
 def write_quarantine(quarantine: pd.DataFrame, path: Path) -> None:

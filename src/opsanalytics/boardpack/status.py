@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from opsanalytics.boardpack.facts import STATISTICAL, Facts, Key, missing
 from opsanalytics.boardpack.pack import Reason
 from opsanalytics.boardpack.words import Money, isolated, named
+from opsanalytics.budget import NO_AMOUNT, comment_state
 from opsanalytics.formats import ALL, REFERENCES, UNASSIGNED, counted, listed, money, money_unit, month_name
 from opsanalytics.periods import month_range, shift
 from opsanalytics.schemas import NEEDS
@@ -234,12 +235,9 @@ def comment_on(key: Key, facts: Facts, inputs: Inputs) -> tuple[Mapping[Any, Any
     comment = next((comments[e, key.item] for e in entities if (e, key.item) in comments), None)
     if comment is None or missing(comment["text"]) or not str(comment["text"]).strip():
         return None, "no comment"
-    variance = variance_of(key, facts)
-    amount = comment["amount_cents"]
-    if missing(amount) or variance is None:
-        return comment, "commented"
-    stale = abs(variance - int(amount)) > inputs.settings.materiality.amount_cents
-    return comment, "stale" if stale else "commented"
+    amount = None if missing(comment["amount_cents"]) else int(comment["amount_cents"])
+    state = comment_state(amount, variance_of(key, facts), inputs.settings.materiality.amount_cents)
+    return comment, "commented" if state == NO_AMOUNT else state
 
 
 def variance_of(key: Key, facts: Facts) -> int | None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, sparse
 
 from opsanalytics.staffing.queues import refuse
 from opsanalytics.staffing.special import Array
@@ -49,6 +48,8 @@ def cover_shifts(
     Raises ValueError for shapes that do not fit, negative or missing values, or, without an
     `understaff_cost`, an interval that no shift covers; TimeoutError when no plan is found in time.
     """
+    from scipy import optimize, sparse  # a third of a second, which only this function needs
+
     need, works, price = (np.asarray(values, dtype=np.float64) for values in (required, coverage, cost))
     if works.ndim != 2 or works.shape != (need.size, price.size):
         raise ValueError(

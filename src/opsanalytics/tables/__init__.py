@@ -6,15 +6,32 @@ Sentences are made from the result alone; what is only known roughly is rounded 
 same data says the same on another machine. What is off says so, and why.
 """
 
-from opsanalytics.tables.budget import (
-    off_plan_sentence,
+from opsanalytics.tables.budget.answer import known_sentence, off_plan_sentence, variance_sentence
+from opsanalytics.tables.budget.comments import comments_sentence, comments_table
+from opsanalytics.tables.budget.compared import (
+    crossed_table,
+    forecast_table,
     off_plan_table,
-    outlook_sentence,
-    outlook_table,
     result_table,
-    variance_adds_up,
-    variance_sentence,
     variance_table,
+)
+from opsanalytics.tables.budget.ledger import (
+    flags_sentence,
+    flags_table,
+    largest_table,
+    movement_table,
+    restated_table,
+    restatement_sentence,
+)
+from opsanalytics.tables.budget.outlook import outlook_lines_table, outlook_sentence, outlook_table
+from opsanalytics.tables.budget.proof import variance_adds_up
+from opsanalytics.tables.budget.why import (
+    activity_sentence,
+    activity_table,
+    bridge_table,
+    drivers_table,
+    pareto_table,
+    why_sentence,
 )
 from opsanalytics.tables.checks import (
     control_sentence,
@@ -46,22 +63,39 @@ __all__ = [
     "Shown",
     "accuracy_sentence",
     "accuracy_table",
+    "activity_sentence",
+    "activity_table",
+    "bridge_table",
+    "comments_sentence",
+    "comments_table",
     "control_sentence",
     "control_table",
+    "crossed_table",
     "demand_adds_up",
     "demand_sentence",
     "demand_table",
+    "drivers_table",
     "faults_sentence",
     "faults_table",
+    "flags_sentence",
+    "flags_table",
+    "forecast_table",
     "gap_sentence",
     "gap_table",
+    "known_sentence",
+    "largest_table",
+    "movement_table",
     "notes_sentence",
     "off_plan_sentence",
     "off_plan_table",
     "off_sentence",
+    "outlook_lines_table",
     "outlook_sentence",
     "outlook_table",
+    "pareto_table",
     "proof_sentence",
+    "restated_table",
+    "restatement_sentence",
     "result_table",
     "services",
     "show",
@@ -71,4 +105,5 @@ __all__ = [
     "variance_adds_up",
     "variance_sentence",
     "variance_table",
+    "why_sentence",
 ]

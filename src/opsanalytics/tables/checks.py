@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 #: What each further table switches on, by notebook. The tables that a notebook cannot do without are `schemas.NEEDS`.
 SWITCHES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "01_budget_variance": MappingProxyType({"control_totals": "the check of the ledger against control totals"}),
+        "01_budget_variance": MappingProxyType(
+            {
+                "control_totals": "the check of the ledger against control totals",
+                "sales": "volume, mix and price of revenue",
+                "payroll": "headcount, rate and overtime of payroll",
+                "drivers": "the flexible budget, which tells volume from spending",
+                "standard_costs": "price and usage, rate and efficiency against standard",
+                "fx_rates": "the effect of exchange rates",
+                "activities": "activity costs of products",
+                "commentary": "the analysts' comments",
+            }
+        ),
         "02_seasonal_demand": MappingProxyType(
             {
                 "services": "the names and units of services",

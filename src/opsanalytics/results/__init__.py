@@ -1,0 +1,26 @@
+"""Results: what an analysis found, on record in the run folder, and the one table of figures.
+
+`analyses` asks budget, demand and staffing for one entity's result, `record` keeps a result in the
+run folder, `figures` turns any result into the long table that every report, comparison and re-run
+is judged by, and `joined` makes the run's tables of them all.
+"""
+
+from opsanalytics.results.analyses import forecast, has_needs, sites_with_demand, staff, variance
+from opsanalytics.results.figures import COLUMNS, KEY, figures
+from opsanalytics.results.joined import RunResults, collect, merge
+from opsanalytics.results.record import save
+
+__all__ = [
+    "COLUMNS",
+    "KEY",
+    "RunResults",
+    "collect",
+    "figures",
+    "forecast",
+    "has_needs",
+    "merge",
+    "save",
+    "sites_with_demand",
+    "staff",
+    "variance",
+]

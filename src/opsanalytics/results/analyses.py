@@ -1,0 +1,85 @@
+"""Analyses: one entity's result from the checked inputs, or the one on record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opsanalytics.formats import ALL
+from opsanalytics.results.record import recorded
+from opsanalytics.schemas import NEEDS
+
+if TYPE_CHECKING:
+    from opsanalytics import budget, demand, sources, staffing
+
+
+def variance(
+    inputs: sources.Inputs,
+    period: str,
+    entity: str = ALL,
+    *,
+    structure: str = "as_posted",
+    one_offs: str = "with",
+) -> budget.BudgetVariance:
+    """Compare actual with plan, prior year and forecast for one entity; see `budget.budget_variance`."""
+    from opsanalytics import budget
+
+    return budget.budget_variance(
+        inputs.actuals(period),
+        inputs.tables,
+        inputs.settings,
+        period=period,
+        entity=entity,
+        structure=structure,
+        one_offs=one_offs,
+        prior=inputs.prior,
+        ledger=inputs.ledger,
+    )
+
+
+def forecast(inputs: sources.Inputs, period: str, entity: str = ALL, run_dir: str | Path = "") -> demand.DemandForecast:
+    """Return the demand forecast of one entity: the one on record in `run_dir`, else computed now.
+
+    The whole is the sum of its sites' forecasts, and of what has no site. LookupError when there is no demand up to
+    `period`.
+    """
+    from opsanalytics import demand
+
+    on_record = recorded(demand.DemandForecast, "seasonal_demand", run_dir, entity)
+    if on_record is not None:
+        return on_record
+    if entity != ALL:
+        volumes = inputs.volumes(period, entity)
+        return demand.demand_forecast(volumes, inputs.tables, inputs.settings, period=period, entity=entity)
+    return demand.total([forecast(inputs, period, site, run_dir) for site in sites_with_demand(inputs, period)])
+
+
+def staff(
+    inputs: sources.Inputs, period: str, entity: str = ALL, run_dir: str | Path = ""
+) -> staffing.StaffingForecast:
+    """Return the staffing forecast of one entity: the one on record in `run_dir`, else computed now from its demand.
+
+    The whole is the sum of its sites; it computes no queue of its own.
+    """
+    from opsanalytics import staffing
+
+    on_record = recorded(staffing.StaffingForecast, "staffing_forecast", run_dir, entity)
+    if on_record is not None:
+        return on_record
+    if entity != ALL:
+        forecasts = forecast(inputs, period, entity, run_dir).forecasts
+        return staffing.staffing_forecast(forecasts, inputs.tables, inputs.settings, period=period, entity=entity)
+    return staffing.total([staff(inputs, period, site, run_dir) for site in sites_with_demand(inputs, period)])
+
+
+def sites_with_demand(inputs: sources.Inputs, period: str) -> list[str]:
+    """Return the sites with any demand up to `period`, `(unassigned)` included; LookupError when there is none."""
+    sites = sorted(inputs.volumes(period)["site"].unique())
+    if not sites:
+        raise LookupError(f"There is no demand up to {period}: add rows to the demand table or choose a later period.")
+    return sites
+
+
+def has_needs(inputs: sources.Inputs, notebook: str) -> bool:
+    """Are the tables given that `notebook` cannot do without?"""
+    return all(inputs.has(table) for table in NEEDS[notebook])

@@ -1,0 +1,189 @@
+"""What the ledger itself says: months restated since the last pack, lines that look wrong, lines that weigh most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from opsanalytics.formats import (
+    DIMENSIONS,
+    FLAGS,
+    MEASURES,
+    STEPS,
+    counted,
+    is_missing,
+    listed,
+    month_name,
+    verdict,
+    word,
+)
+from opsanalytics.tables.budget.parts import (
+    largest_first,
+    measure_order,
+    names_of,
+    rows_of,
+    speaker,
+    unit_of,
+    writer,
+)
+from opsanalytics.tables.layout import paragraph, text_frame
+
+if TYPE_CHECKING:
+    from opsanalytics.budget import BudgetVariance
+
+_NAMED = 3
+_DAY = "%d %b %Y"
+
+
+def restatement_sentence(variance: BudgetVariance) -> str:
+    """What changed in months that were reported already, and what does that do to the year to date?"""
+    if variance.movement.empty and variance.restated.empty:
+        return "Restatements are off: no earlier pack is on record."
+    rows = variance.restated
+    if rows.empty:
+        return "Nothing was restated: every month reported before is as it was."
+    speak = speaker(variance)
+    months = listed([month_name(str(period)) for period in sorted(rows["period"].unique())])
+    text = f"Restated since the last pack: {counted(len(rows), 'line')} of {months}"
+    moved = rows_of(variance.movement, measure="result")
+    if moved.empty:
+        return paragraph([f"{text}, {speak(int(rows['effect_cents'].sum()), signed=True)} on the results of then."])
+    cents = {kind: int(rows_of(moved, kind=kind)["cents"].sum()) for kind in ("prior_ytd", "restatement", "ytd")}
+    text += f", {speak(cents['restatement'], signed=True)} on the result of the year to date"
+    return paragraph(
+        [f"{text}, which with the months since went from {speak(cents['prior_ytd'])} to {speak(cents['ytd'])}."]
+    )
+
+
+def restated_table(variance: BudgetVariance, *, top: int | None = None) -> pd.DataFrame:
+    """List what changed by month and line, the largest first; with `top` the others are one row.
+
+    Columns: Month, Cost centre, Account, P&L line, Reported, Now, Change, Effect.
+    """
+    rows = variance.restated
+    heads = ["Month", "Cost centre", "Account", "P&L line"]
+    if rows.empty:
+        return text_frame([], [*heads, "Reported", "Now", "Change", "Effect"])
+    rows = largest_first(rows, "change_cents", "period", "cost_centre", "account", "department", "site")
+    unit, name = unit_of(variance, rows["prior_cents"], rows["now_cents"], rows["change_cents"])
+    write, names = writer(variance, unit), names_of(variance)
+    shown = rows if top is None else rows.iloc[:top]
+    lines = []
+    for _, r in shown.iterrows():
+        places = [_named(names, dimension, r[dimension]) for dimension in ("cost_centre", "account")]
+        amounts = [write(r["prior_cents"]), write(r["now_cents"]), write(r["change_cents"], signed=True)]
+        effect = verdict(int(r["effect_cents"]))
+        lines.append([month_name(str(r["period"])), *places, str(r["pl_line"]), *amounts, effect])
+    rest = rows.iloc[len(shown) :]
+    for kind, part in rest.groupby("type"):
+        cents = [int(part[column].sum()) for column in ("prior_cents", "now_cents", "change_cents")]
+        amounts = [write(cents[0]), write(cents[1]), write(cents[2], signed=True)]
+        effect = verdict(int(part["effect_cents"].sum()))
+        lines.append([f"Others, {kind} ({len(part)})", "", "", "", *amounts, effect])
+    money = [f"{head} {name}" for head in ("Reported", "Now", "Change")]
+    return text_frame(lines, [*heads, *money, "Effect"])
+
+
+def movement_table(variance: BudgetVariance) -> pd.DataFrame:
+    """Lead from the last pack's year to date to this one: what was restated, and what is new.
+
+    Columns: Measure, Step, Amount. The levels stand without a sign, the changes between them with theirs.
+    """
+    rows = variance.movement
+    if rows.empty:
+        return text_frame([], ["Measure", "Step", "Amount"])
+    rows = measure_order(rows.sort_values("step", kind="stable"))
+    unit, name = unit_of(variance, rows["cents"])
+    write = writer(variance, unit)
+    lines = []
+    for _, r in rows.iterrows():
+        level = r["kind"] in ("prior_ytd", "ytd")
+        month = "" if is_missing(r.get("period")) or not r["period"] else f": {month_name(str(r['period']))}"
+        lines.append([MEASURES[r["measure"]], word(STEPS, r["kind"]) + month, write(r["cents"], signed=not level)])
+    return text_frame(lines, ["Measure", "Step", f"Amount {name}"])
+
+
+def flags_sentence(variance: BudgetVariance) -> str:
+    """Which ledger lines look wrong, by which rules? They are named and never changed."""
+    rows = variance.flags
+    if rows.empty:
+        return "No ledger line is flagged."
+    counts = _flag_counts(rows)
+    said = [f"{word(FLAGS, rule)} {count:,}" for rule, count in counts.items()]
+    whole = sum(counts.values())
+    return paragraph([f"{counted(whole, 'flag')} on ledger lines, none of which is changed: {listed(said)}."])
+
+
+def flags_table(variance: BudgetVariance, *, top: int | None = None) -> pd.DataFrame:
+    """List the flagged lines with the reason, the largest first; the last row counts those that are not listed.
+
+    Columns: Rule, Document, Line, Posted on, Month, Cost centre, Account, Amount, Text, Why.
+    """
+    rows = largest_first(variance.flags, "amount_cents", "document", "line", "rule")
+    shown = rows if top is None else rows.iloc[:top]
+    heads = ["Rule", *_LINE_HEADS]
+    if rows.empty:
+        return text_frame([], [*heads, "Amount", "Text", "Why"])
+    unit, name = unit_of(variance, shown["amount_cents"])
+    lines = [
+        [word(FLAGS, r["rule"]), *_line(variance, r, unit), _text(r["text"]), str(r["why"])]
+        for _, r in shown.iterrows()
+    ]
+    left_out = sum(_flag_counts(rows).values()) - len(shown)
+    if left_out:
+        lines.append([f"Others ({left_out:,})", *[""] * (len(_LINE_HEADS) + 3)])
+    return text_frame(lines, [*heads, f"Amount {name}", "Text", "Why"])
+
+
+def largest_table(variance: BudgetVariance, dimension: str = "pl_line", *, top: int = 3) -> pd.DataFrame:
+    """Which ledger lines stand behind each material variance? The `top` largest of each, the largest variance first.
+
+    Columns: the item, Type, Rank, Document, Line, Posted on, Month, Cost centre, Account, Amount, Text.
+    """
+    rows = rows_of(variance.largest, dimension=dimension)
+    heads = [DIMENSIONS[dimension], "Type", "Rank", *_LINE_HEADS]
+    if rows.empty:
+        return text_frame([], [*heads, "Amount", "Text"])
+    rows = rows[rows["rank"] <= top]
+    sizes = rows_of(variance.comparable, dimension=dimension, horizon="ytd", reference="PL")
+    size = {(i, t): -abs(int(c)) for i, t, c in zip(sizes["item"], sizes["item2"], sizes["effect_cents"], strict=True)}
+    keys = [size.get(key, 0) for key in zip(rows["item"], rows["item2"], strict=True)]
+    rows = rows.assign(size=keys).sort_values(["size", "item", "item2", "rank"], kind="stable")
+    unit, name = unit_of(variance, rows["amount_cents"])
+    names = names_of(variance)
+    lines = [
+        [*_item(names, dimension, r), str(int(r["rank"])), *_line(variance, r, unit), _text(r["text"])]
+        for _, r in rows.iterrows()
+    ]
+    return text_frame(lines, [*heads, f"Amount {name}", "Text"])
+
+
+def _flag_counts(flags: pd.DataFrame) -> dict[str, int]:
+    """Count the flags of each rule, those beyond the list included, the most frequent first."""
+    counts = flags.groupby("rule").agg(listed=("rule", "size"), others=("others", "max")).sum(axis=1)
+    ranked = counts.reset_index(name="flags").sort_values(["flags", "rule"], ascending=[False, True], kind="stable")
+    return {str(rule): int(count) for rule, count in zip(ranked["rule"], ranked["flags"], strict=True)}
+
+
+_LINE_HEADS = ["Document", "Line", "Posted on", "Month", "Cost centre", "Account"]
+
+
+def _line(variance: BudgetVariance, row: pd.Series, unit: str) -> list[str]:
+    """Write a ledger line: where it is booked and its amount."""
+    posted = "" if is_missing(row["posted_on"]) else pd.Timestamp(row["posted_on"]).strftime(_DAY)
+    where = [str(row["document"]), str(row["line"]), posted, month_name(str(row["period"]))]
+    codes = [_text(row["cost_centre"]), _text(row["account"])]
+    return [*where, *codes, writer(variance, unit)(row["amount_cents"])]
+
+
+def _item(names: dict[tuple[str, str], str], dimension: str, row: pd.Series) -> list[str]:
+    return [_named(names, dimension, row["item"]), str(row["item2"])]
+
+
+def _named(names: dict[tuple[str, str], str], dimension: str, item: object) -> str:
+    return names.get((dimension, str(item)), str(item))
+
+
+def _text(value: object) -> str:
+    return "" if is_missing(value) else str(value)
