@@ -205,6 +205,7 @@ def _with_lines(found: BudgetVariance, source: Source, actual: pd.DataFrame, led
             period=found.period,
             calendar=calendar,
             places=None if found.entity == ALL else places,
+            floor_cents=found.materiality.amount_cents // 10,
             minor_digits=found.minor_digits,
         ),
         largest=largest_lines(ledger, found.comparable, places, period=found.period, calendar=calendar),
