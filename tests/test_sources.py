@@ -18,12 +18,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
+from typer.testing import CliRunner
 
-from opsanalytics import sources
+from opsanalytics import batch, sources
+from opsanalytics.batch.run import plan_checked
+from opsanalytics.cli import app
 from opsanalytics.formats import to_cents
 from opsanalytics.schemas import TABLES, dtype, schema
 from opsanalytics.sources.instants import clock_gaps
 from opsanalytics.sources.rows import is_mangled_spelling
+from opsanalytics.tables.checks import faults_sentence, reliance_sentence
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
 needs_real = pytest.mark.skipif(
@@ -661,6 +665,85 @@ def test_a_posting_may_belong_to_its_month_or_the_two_before(tmp_path: Path, per
     assert found(inputs) == ([] if accepted else [("wrong_period", "ledger", 5, "period", period)])
 
 
+# -- conditions between cells and rows -------------------------------------------------------------
+
+SALES = "period,site,product,budget_units,budget_price,actual_units,actual_price\n"
+POOLS = "period,pool,product,pool_cost,driver,driver_quantity"
+
+
+def test_a_budgeted_price_may_be_blank_only_where_no_unit_is_budgeted(tmp_path: Path) -> None:
+    sales = SALES + "2026-05,North,New,0,,5,9.50\n2026-05,North,Old,0.5,,5,9.50\n"
+    inputs = sources.read(company(tmp_path, sales=sales))
+    assert found(inputs) == [("missing_value", "sales", 3, "budget_price", "")]
+    assert inputs.tables["sales"]["product"].tolist() == ["New"]
+    assert inputs.tables["sales"]["budget_price"].isna().tolist() == [True]
+
+
+@pytest.mark.parametrize(
+    ("second", "column", "value"),
+    [
+        pytest.param("90.00,setups", "pool_cost", "90.00", id="two costs"),
+        pytest.param("100.00,parts", "driver", "parts", id="two drivers"),
+    ],
+)
+def test_a_pool_has_one_cost_and_one_driver_in_a_period(tmp_path: Path, second: str, column: str, value: str) -> None:
+    pools = f"{POOLS}\n2026-05,Setups,A,100.00,setups,4\n2026-05,Setups,B,{second},6\n2026-06,Setups,B,90.00,setups,6\n"
+    inputs = sources.read(company(tmp_path, activities=pools))
+    assert found(inputs) == [("conflicting_key", "activities", 3, column, value)]
+    assert severities(inputs) == {"conflicting_key": "error"}
+    assert f"has another {column} in row 2" in inputs.faults["remedy"].iloc[0]
+    assert inputs.tables["activities"]["period"].tolist() == ["2026-05", "2026-06"]
+
+
+def test_a_pool_that_used_more_than_its_capacity_is_left_out_and_said_once(tmp_path: Path) -> None:
+    pools = (
+        f"{POOLS},capacity\n2026-05,Setups,A,100.00,setups,4,9\n2026-05,Setups,B,100.00,setups,6,9\n"
+        "2026-06,Setups,A,100.00,setups,4,9\n2026-06,Setups,B,100.00,setups,5,9\n2026-06,Parts,B,1.00,parts,5,\n"
+    )
+    inputs = sources.read(company(tmp_path, activities=pools))
+    assert found(inputs) == [("out_of_range", "activities", 2, "capacity", "9")]
+    assert "'Setups' in 2026-05 used 10 of its driver, more than its capacity" in inputs.faults["remedy"].iloc[0]
+    assert inputs.tables["activities"]["pool"].tolist() == ["Setups", "Setups", "Parts"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "column", "value"),
+    [
+        ({"activities": f"{POOLS}\n2026-05,Setups,(unallocated),100.00,setups,4\n"}, "product", "(unallocated)"),
+        ({"accounts": ACCOUNTS.replace(",Staff,", ",(others),")}, "pl_line", "(others)"),
+        ({"cost_centres": COST_CENTRES.replace("Support", "(missing months)")}, "department", "(missing months)"),
+    ],
+)
+def test_a_name_that_the_reports_give_a_row_of_their_own_is_reserved(
+    tmp_path: Path, tables: dict[str, str], column: str, value: str
+) -> None:
+    inputs = sources.read(company(tmp_path, **tables))
+    assert [(rule, name, cell) for rule, _, _, name, cell in found(inputs)] == [("reserved_name", column, value)]
+    assert severities(inputs) == {"reserved_name": "error"}
+
+
+# -- what is said of it all -----------------------------------------------------------------------
+
+
+def test_notes_alone_leave_every_row_accepted(tmp_path: Path) -> None:
+    rates = RATES.replace("GBP,2026-05,budget,1.15\n", "").replace("USD,2026-06,budget,0.40\n", "")
+    inputs = sources.read(company(tmp_path, ledger=CURRENCY_LEDGER, fx_rates=rates))
+    assert faults_sentence(inputs) == "Every row was accepted; 2 notes."
+    assert reliance_sentence(inputs) == ""
+    said = CliRunner().invoke(app, ["check", "--data", str(tmp_path)])
+    assert "0 errors, 0 rows in quarantine, 2 notes, 4 files read." in said.stdout
+
+
+def test_what_the_figures_are_without_is_one_line(tmp_path: Path) -> None:
+    rates = RATES.replace("GBP,2026-05,average,1.16425\n", "").replace("USD,2026-06,budget,0.40\n", "")
+    inputs = sources.read(company(tmp_path, ledger=CURRENCY_LEDGER, fx_rates=rates, control_totals=TOTALS))
+    assert reliance_sentence(inputs) == (
+        "2 ledger rows are in quarantine and 2 control totals are not known: the figures are without them."
+    )
+    assert "2 rows quarantined and 1 note" in faults_sentence(inputs)
+    assert reliance_sentence(sources.read(company(tmp_path / "clean"))) == ""
+
+
 # -- currency -------------------------------------------------------------------------------------
 
 CURRENCY_LEDGER = (
@@ -692,6 +775,18 @@ def test_a_line_in_another_currency_counts_at_the_average_rate_rounded_once_half
     assert lines["currency"].fillna("").tolist() == ["EUR", "", "GBP", "GBP", "USD"]
     assert lines["currency_cents"].tolist() == [0, 0, 1_42, -1_42, 1]
     assert str(lines["currency_cents"].dtype) == "int64"
+
+
+def test_a_one_off_line_in_another_currency_is_one_off_in_whole_and_not_currency_too(tmp_path: Path) -> None:
+    """100.00 GBP one-off: all 116.42 is one-off; the other 100.00 GBP has 1.42 due to rates."""
+    ledger = (
+        "document,line,posted_on,period,cost_centre,account,amount,currency,one_off\n"
+        "D1,1,2026-05-31,2026-05,0100,6000,100.00,GBP,true\nD1,2,2026-05-31,2026-05,0100,6000,100.00,GBP,\n"
+        "D1,3,2026-05-31,2026-05,0100,4000,100.00,GBP,true\n"
+    )
+    actuals = sources.read(company(tmp_path, ledger=ledger, fx_rates=RATES)).actuals("2026-06")
+    sums = actuals[["account", "amount_cents", "one_off_cents", "currency_cents"]]
+    assert sums.values.tolist() == [["4000", 116_42, 116_42, 0], ["6000", 2 * 116_42, 116_42, 1_42]]
 
 
 def test_a_currency_without_a_rate_for_a_month_names_what_to_add_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -747,7 +842,11 @@ def test_an_orphan_without_a_rate_makes_its_total_unknown(tmp_path: Path) -> Non
     orphan = "D3,1,2026-05-31,2026-05,0999,6000,10.00,CHF\n"
     totals = "period,site,type,amount\n2026-05,,cost,999.99\n2026-05,,revenue,883.58\n"
     inputs = sources.read(company(tmp_path, ledger=CURRENCY_LEDGER + orphan, fx_rates=RATES, control_totals=totals))
-    assert inputs.faults["rule"].tolist() == ["orphan"]
+    assert [fault[:4] for fault in found(inputs)] == [
+        ("orphan", "ledger", 7, "cost_centre"),
+        ("foreign_currency", "ledger", 7, "currency"),
+    ]
+    assert inputs.quarantine["rule"].tolist() == ["orphan"]
     assert inputs.control[["type", "known"]].values.tolist() == [["cost", False], ["revenue", True]]
 
 
@@ -757,6 +856,10 @@ def test_a_debit_credit_ledger_is_converted_in_its_natural_sign(tmp_path: Path) 
     actuals = sources.read(data).actuals("2026-05")
     assert actuals["amount_cents"].tolist() == [116_42 - 1000_00, 400_10 + 116_42]
     assert actuals["currency_cents"].tolist() == [1_42, 1_42]
+    large = "D9,1,2026-06-30,2026-06,0100,4000,-9000000000000.00,USD\n"  # at 0.50, of an account of revenue
+    (data / "ledger.csv").write_text(CURRENCY_LEDGER + large, encoding="utf-8")
+    june = sources.read(data).actuals("2026-06").query("period == '2026-06'")
+    assert june["amount_cents"].tolist() == [4_500_000_000_000_00, 2]
 
 
 def test_rates_that_nothing_can_be_converted_at_are_left_out(tmp_path: Path) -> None:
@@ -768,6 +871,89 @@ def test_rates_that_nothing_can_be_converted_at_are_left_out(tmp_path: Path) -> 
     ]
     assert inputs.tables["fx_rates"].empty
     assert len(inputs.quarantine) == 5
+    remedies = inputs.faults.set_index(["table", "row"])["remedy"]
+    assert remedies["fx_rates", 2].startswith("A rate must be above 0")
+    assert remedies["ledger", 4].endswith("is in GBP, not EUR, and has no usable rate for 2026-05: see fx_rates row 2.")
+    assert remedies["ledger", 6].endswith("see fx_rates row 3.")
+
+
+def test_a_rate_below_zero_must_be_above_zero(tmp_path: Path) -> None:
+    rates = RATES.replace("GBP,2026-05,budget,1.15", "GBP,2026-05,budget,-1")
+    inputs = sources.read(company(tmp_path, ledger=CURRENCY_LEDGER, fx_rates=rates))
+    assert [fault[:3] for fault in found(inputs)] == [
+        ("no_budget_rate", "ledger", 4),
+        ("out_of_range", "fx_rates", 3),
+    ]
+    note, rate = inputs.faults["remedy"]
+    assert rate.startswith("rate must be above 0;")
+    assert note.startswith("GBP has no usable budget rate for 2026-05:")
+    assert note.endswith("See fx_rates row 3.")
+
+
+def test_an_amount_that_is_absurd_at_its_budget_rate_only_says_so(tmp_path: Path) -> None:
+    rates = RATES.replace("GBP,2026-05,budget,1.15", "GBP,2026-05,budget,1150000000000")
+    inputs = sources.read(company(tmp_path, ledger=CURRENCY_LEDGER, fx_rates=rates))
+    assert found(inputs) == [("no_budget_rate", "ledger", 4, "currency", "GBP")]
+    said = inputs.faults["remedy"][0]
+    assert said.startswith("At the budget rate of GBP for 2026-05 an amount is beyond 1,000,000,000,000,000 minor")
+    assert "Add a row" not in said
+    assert inputs.actuals("2026-05")["currency_cents"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [pytest.param("eur", "EUR", id="the organisation's own"), pytest.param("gbp", "GBP", id="one with a rate")],
+)
+def test_a_currency_that_differs_in_case_only_names_the_code_that_is_meant(
+    tmp_path: Path, written: str, meant: str
+) -> None:
+    ledger = CURRENCY_LEDGER + f"D4,1,2026-05-31,2026-05,0100,6000,1.00,{written}\n"
+    inputs = sources.read(company(tmp_path, ledger=ledger, fx_rates=RATES))
+    assert found(inputs) == [("foreign_currency", "ledger", 7, "currency", written)]
+    assert f"differs from {meant} only in case: write {meant} at the source" in inputs.faults["remedy"][0]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_an_amount_in_another_currency_has_its_own_decimals_and_is_rounded_once(tmp_path: Path, form: str) -> None:
+    """At 150.5 JPY: 10.50 USD are 1580.25, 0.0299 USD are 4.49995 JPY; a yen has no decimals, a dollar up to 4 here.
+
+    At the budget rate of 100: 1050 and 2.99 JPY.
+    """
+    head = "document,line,posted_on,period,cost_centre,account,amount,currency\n"
+    lines = "10.50,USD", "0.0299,USD", "-7,JPY", "0.5,JPY", "1.00001,USD", "100000000000000,USD"
+    ledger = head + "".join(f"D,{k},2026-05-31,2026-05,0100,6000,{line}\n" for k, line in enumerate(lines, start=1))
+    rates = "currency,period,kind,rate\nUSD,2026-05,average,150.5\nUSD,2026-05,budget,100\n"
+    data = company(tmp_path, ledger=ledger, fx_rates=rates)
+    (data / "workbook.toml").write_text('[organisation]\ncurrency = "JPY"\nminor_digits = 0\n', encoding="utf-8")
+    if form == "parquet":
+        (data / "ledger.csv").unlink()
+        (tmp_path / "x").write_text(ledger)
+        reader = f"read_csv('{tmp_path / 'x'}', all_varchar=true, header=true)"
+        duckdb.sql(f"COPY (SELECT * FROM {reader}) TO '{data / 'ledger.parquet'}' (FORMAT parquet)")
+        (tmp_path / "x").unlink()
+    inputs = sources.read(data)
+    assert found(inputs) == [
+        ("too_many_decimals", "ledger", 5, "amount", "0.5"),
+        ("too_many_decimals", "ledger", 6, "amount", "1.00001"),
+        ("out_of_range", "ledger", 7, "amount", "100000000000000"),
+    ]
+    own, other, large = inputs.faults["remedy"]
+    assert own.startswith("The currency has 0 decimals")
+    assert other.startswith("An amount in another currency may have at most 4 decimals")
+    assert large.startswith("amount must lie within 10,000,000,000,000.0000 on either side of zero")
+    kept = pd.read_parquet(inputs.ledger).sort_values("line")
+    assert kept["amount_cents"].tolist() == [1580, 4, -7]
+    assert kept["currency_cents"].tolist() == [1580 - 1050, 4 - 3, 0]
+
+
+def test_a_long_amount_at_a_long_rate_is_exact(tmp_path: Path) -> None:
+    head = "document,line,posted_on,period,cost_centre,account,amount,currency\n"
+    amount, rate = Decimal("9876543210987.6543"), Decimal("0.0000361234567890123457")
+    ledger = f"{head}D,1,2026-05-31,2026-05,0100,6000,-{amount},VND\n"
+    rates = f"currency,period,kind,rate\nVND,2026-05,average,{rate}\nVND,2026-05,budget,{rate}\n"
+    inputs = sources.read(company(tmp_path, ledger=ledger, fx_rates=rates))
+    assert found(inputs) == []
+    assert inputs.actuals("2026-05")["amount_cents"].tolist() == [round(-Fraction(amount) * Fraction(rate) * 100)]
 
 
 def test_an_amount_that_is_absurd_at_its_rate_is_left_out(tmp_path: Path) -> None:
@@ -829,6 +1015,9 @@ def test_a_budget_version_that_the_budget_does_not_hold_is_an_error(tmp_path: Pa
     assert found(inputs) == [("unknown_version", "budget", 0, "version", "amnded")]
     assert severities(inputs) == {"unknown_version": "error"}
     assert "it has amended, original, and the nearest is 'amended'" in inputs.faults["remedy"][0]
+    (data / "workbook.toml").write_text('[budget]\nversion = "2027"\n', encoding="utf-8")
+    remedy = sources.read(data).faults["remedy"][0]
+    assert "it has amended, original. Name the one in force" in remedy  # none is near
     (data / "budget.csv").unlink()
     assert found(sources.read(data)) == []
 
@@ -1160,6 +1349,45 @@ def test_saved_inputs_come_back_the_same_without_a_new_check(tmp_path: Path) -> 
         sources.load(tmp_path)
 
 
+def without_columns(path: Path, *names: str) -> None:
+    """Write a Parquet file again as an older version did, which did not know some columns."""
+    pd.read_parquet(path).drop(columns=list(names)).to_parquet(path, index=False)
+
+
+def test_inputs_saved_by_an_older_version_lack_only_what_it_did_not_know(tmp_path: Path) -> None:
+    sales = SALES.strip() + ",unit\n2026-05,North,A,1,2,3,4,kg\n"
+    payroll = (
+        "period,cost_centre,grade,budget_fte,budget_rate,actual_fte,actual_rate,overtime_hours,budget_overtime_hours\n"
+        "2026-05,0100,G1,1,2,3,4,5,6\n"
+    )
+    saved = tmp_path / "inputs"
+    sources.read(company(tmp_path / "data", sales=sales, payroll=payroll, activities=POOLS + "\n")).save(saved)
+    without_columns(saved / "sales.parquet", "unit")
+    without_columns(saved / "payroll.parquet", "budget_overtime_hours")
+    without_columns(saved / "activities.parquet", "capacity")
+    without_columns(saved / "cost_centres.parquet", "valid_to")
+    tables = sources.load(saved).tables
+    assert tables["sales"]["unit"].isna().tolist() == [True]
+    assert tables["sales"]["actual_units"].tolist() == [Decimal(3)]
+    assert tables["payroll"]["budget_overtime_hours"].isna().tolist() == [True]
+    assert tables["cost_centres"]["valid_to"].isna().tolist() == [True, True]
+    for name in ("sales", "payroll", "activities", "cost_centres"):
+        schema(TABLES[name]).validate(tables[name], lazy=True)
+    without_columns(saved / "sales.parquet", "actual_units")
+    with pytest.raises(
+        sources.DataError, match=r"sales.parquet was saved by an older version .*: run the period again"
+    ):
+        sources.load(saved)
+
+
+def test_a_ledger_saved_without_the_effect_of_rates_asks_for_the_run_again(tmp_path: Path) -> None:
+    saved = tmp_path / "inputs"
+    sources.read(company(tmp_path / "data")).save(saved)
+    without_columns(saved / "ledger.parquet", "currency_cents")
+    with pytest.raises(sources.DataError, match=r"was saved by an older version .*: run the period again"):
+        sources.load(saved)
+
+
 def test_what_is_kept_of_the_run_before_is_read_by_name(tmp_path: Path) -> None:
     data = company(tmp_path / "data")
     inputs = sources.read(data)
@@ -1248,6 +1476,48 @@ def test_a_parquet_ledger_is_checked_as_its_csv_is(tmp_path: Path, sign: str) ->
     assert_frame_equal(lines[0].reset_index(drop=True), lines[1].reset_index(drop=True))
 
 
+BAD_YEARS = (
+    "document,line,posted_on,period,cost_centre,account,amount\n"
+    "D1,1,2026-05-31,2026-05,0100,4000,1000.00\n"
+    "D1,2,2026-05-31,0000-05,0100,6000,1.00\n"
+    "D1,3,2026-05-31,9999-12,0100,6000,2.00\n"
+    "D1,4,9999-12-31,2026-05,0100,6000,4.00\n"
+    "D1,5,0001-01-01,2026-05,0100,6000,8.00\n"
+    "D1,6,0044-03-15 (BC),2026-05,0100,6000,16.00\n"
+    "D1,7,2199-12-31,2199-12,0100,6000,32.00\n"  # readable: its cost centre is valid, and so is its period
+    "D1,8,1900-01-01,1900-01,0100,6000,64.00\n"
+)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    "calendar",
+    [
+        pytest.param("", id="monthly"),
+        pytest.param('[fiscal_year]\ncalendar = "4-4-5"\nyear_end = "last Saturday of December"\n', id="4-4-5"),
+    ],
+)
+def test_a_year_that_no_calendar_has_is_out_of_range_and_no_more(tmp_path: Path, calendar: str, form: str) -> None:
+    totals = "period,site,type,amount\n2026-05,,revenue,1000.00\n2026-05,,cost,28.00\n"
+    centres = COST_CENTRES.replace("2025-01-01", "1900-01-01")
+    data = company(tmp_path, ledger=BAD_YEARS, cost_centres=centres, control_totals=totals)
+    (data / "workbook.toml").write_text(calendar, encoding="utf-8")
+    if form == "parquet":
+        (data / "ledger.csv").unlink()
+        typed_parquet(data / "ledger.parquet", BAD_YEARS)
+    inputs = sources.read(data)
+    assert [fault for fault in found(inputs) if fault[2] < 8] == [
+        ("out_of_range", "ledger", 3, "period", "0000-05"),
+        ("out_of_range", "ledger", 4, "period", "9999-12"),
+        ("out_of_range", "ledger", 5, "posted_on", "9999-12-31"),
+        ("out_of_range", "ledger", 6, "posted_on", "0001-01-01"),
+        ("unparsable", "ledger", 7, "posted_on", "0044-03-15 (BC)"),
+    ]
+    assert inputs.actuals("2026-12").query("period == '2026-05'")["amount_cents"].tolist() == [1000_00]
+    assert inputs.control["agrees"].all()
+    assert inputs.entities() == ["North", "(all)"]
+
+
 def test_days_stored_as_times_are_days_at_midnight_only(tmp_path: Path) -> None:
     data = company(tmp_path)
     (data / "ledger.csv").unlink()
@@ -1289,8 +1559,21 @@ def test_a_parquet_ledger_that_changed_after_its_check_is_refused(tmp_path: Path
     typed_parquet(data / "ledger.parquet", LEDGER.replace("400.10", "400.11"))
     with pytest.raises(sources.DataError, match="has changed since it was checked"):
         inputs.actuals("2026-06")
+    request = batch.Request("2026-06", data, tmp_path / "runs", tmp_path)
+    with pytest.raises(batch.RequestError, match="has changed since it was checked"):  # a sentence, not a traceback
+        plan_checked(request, (), inputs)
     with pytest.raises(sources.DataError, match="has changed since it was checked"):
         inputs.save(tmp_path / "run")
+
+
+def test_a_parquet_ledger_that_is_gone_says_so(tmp_path: Path) -> None:
+    data = company(tmp_path)
+    (data / "ledger.csv").unlink()
+    typed_parquet(data / "ledger.parquet", LEDGER)
+    inputs = sources.read(data)
+    (data / "ledger.parquet").unlink()
+    with pytest.raises(sources.DataError, match=r"ledger.parquet is gone since it was checked"):
+        inputs.actuals("2026-06")
 
 
 def test_reading_leaves_the_data_folder_untouched(tmp_path: Path) -> None:

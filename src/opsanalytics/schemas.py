@@ -146,7 +146,7 @@ _DECLARED = (
         _PERIOD, _SITE,
         _code("product", "the product"),
         Column("budget_units", "decimal", "budgeted units", unit="units"),
-        Column("budget_price", "decimal", "budgeted price", unit="currency per unit"),
+        Column("budget_price", "decimal", "budgeted price; may be blank where no unit is budgeted", unit="currency per unit", blank=True),
         Column("actual_units", "decimal", "actual units", unit="units", blank=True),
         Column("actual_price", "decimal", "actual price", unit="currency per unit", blank=True),
         _optional("unit", "text", "what the units are; the mix is that of products in one unit, blank is one of its own"),
@@ -162,6 +162,7 @@ _DECLARED = (
         Column("standard_price", "decimal", "standard price of the input", unit="currency per input unit"),
         Column("actual_quantity", "decimal", "actual input in all", unit="input units", minimum=0),
         Column("actual_price", "decimal", "actual price of the input", unit="currency per input unit"),
+        _optional("unit", "text", "what the input is measured in; materials of a product in one unit have a mix and a yield"),
     )),
     Table("activities", ("period", "pool", "product"), "Cost pools and what drives them, for activity-based costing.", (
         _PERIOD,
@@ -170,6 +171,7 @@ _DECLARED = (
         Column("pool_cost", "money", "the pool's cost in the period, the same on each of its rows", unit="currency"),
         _text("driver", "the cost driver"),
         Column("driver_quantity", "number", "the driver's units that the product used", unit="units", minimum=0),
+        _optional("capacity", "number", "the pool's practical capacity of its driver in the period, the same on each of its rows", unit="units", minimum=0),
     )),
     Table("payroll", ("period", "cost_centre", "grade"), "Headcount, rates and overtime by grade.", (
         _PERIOD, _COST_CENTRE,

@@ -178,9 +178,9 @@ def _country(content: Mapping[str, Any]) -> str | None:
     value = content.get("holidays")
     if value is None:
         return None
-    import holidays
+    from holidays.registry import EntityLoader  # the codes alone: listing countries would import every one of them
 
-    known = holidays.list_supported_countries(include_aliases=True)
+    known = list(EntityLoader.get_country_codes(include_aliases=True))
     if not isinstance(value, str) or value not in known:
         near = nearest(str(value), known)
         raise _wrong("organisation", "holidays", value, f"a country code such as IE (the nearest is {near})")

@@ -148,7 +148,7 @@ def _company(seed: int) -> tuple[list[Line], dict[str, Content]]:
             operations.standard_costs(known, seed),
         ),
         "activities": content(
-            "period pool product pool_cost driver driver_quantity", operations.activities(known, volumes, cost)
+            "period pool product pool_cost driver driver_quantity capacity", operations.activities(known, volumes, cost)
         ),
         "payroll": content(
             "period cost_centre grade budget_fte budget_rate actual_fte actual_rate overtime_hours "

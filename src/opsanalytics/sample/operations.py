@@ -164,7 +164,11 @@ def standard_costs(figures: Figures, seed: int) -> Iterator[Row]:
 
 
 def activities(figures: Figures, volumes: VolumesBySeries, booked: Mapping[tuple[str, str], int]) -> Iterator[Row]:
-    """Yield cost pools; a pool's cost is the ledger's cost of its departments, `booked` by period and department."""
+    """Yield cost pools; a pool's cost is the ledger's cost of its departments, `booked` by period and department.
+
+    A pool's practical capacity is a twentieth more than its busiest month needed.
+    """
+    found: list[tuple[str, str, int, str, dict[str, int]]] = []
     for period in RECENT:
         orders, pallets, parcels, entries, contacts = (
             sum(volumes[key].month(period)[1] for key in volumes if key[1] == service)
@@ -185,8 +189,14 @@ def activities(figures: Figures, volumes: VolumesBySeries, booked: Mapping[tuple
         )
         for pool, departments, driver, quantities in pools:
             cost = sum(booked[period, department] for department in departments)
-            for product, quantity in quantities.items():
-                yield period, pool, product, decimal(cost, 2), driver, str(quantity)
+            found.append((period, pool, cost, driver, quantities))
+    most: dict[str, int] = {}
+    for _, pool, _, _, quantities in found:
+        most[pool] = max(most.get(pool, 0), sum(quantities.values()))
+    for period, pool, cost, driver, quantities in found:
+        capacity = str(half_even(most[pool] * 21, 20))
+        for product, quantity in quantities.items():
+            yield period, pool, product, decimal(cost, 2), driver, str(quantity), capacity
 
 
 def fx_rates(seed: int) -> Iterator[Row]:

@@ -22,7 +22,7 @@ import pandas as pd
 from opsanalytics.formats import ALL, UNASSIGNED
 from opsanalytics.schemas import LARGE, TABLES
 from opsanalytics.settings import Settings, read_settings
-from opsanalytics.sources import cells, control, currency, entities, instants, plain, references, rows
+from opsanalytics.sources import cells, conditions, control, currency, entities, instants, plain, references, rows
 from opsanalytics.sources.faults import DataError, Findings, LeftOut, quarantine_frame, typed_frame
 from opsanalytics.sources.finding import Source, UnreadableError, find, first_line, report_unreadable
 from opsanalytics.sources.inputs import FILE_COLUMNS, LEDGER_COLUMNS, SETTINGS_FILE, Given, Inputs, load
@@ -183,12 +183,15 @@ class _Check:
 
     def _type_odd(self, staged: Staged, wanted: str) -> None:
         """Type the wanted lines cell by cell and bring them to the organisation's currency."""
-        select = self._natural(cells.typed_select(TABLES["ledger"], staged, self.settings.minor_digits, wanted))
+        digits, own = self.settings.minor_digits, self.settings.currency
         lines = staged.only(wanted) if wanted else staged.relation
-        if "currency" in staged.columns and currency.has_foreign(self.con, lines, self.settings.currency):
-            select = currency.converted(select, self.settings.currency)
-        else:
-            select = f"SELECT *, {currency.OWN} FROM ({select})"
+        foreign = "currency" in staged.columns and currency.has_foreign(self.con, lines, own)
+        mine = cells.is_own(own) if foreign else "true"
+        select = self._natural(cells.typed_select(TABLES["ledger"], staged, digits, wanted, mine))
+        select = f"SELECT *, {currency.OWN} FROM ({select})"
+        if foreign:
+            others = currency.converted(self._natural(currency.typed_foreign(staged, own, wanted)), digits)
+            select = f"SELECT * FROM ({select} UNION ALL BY NAME {others}) ORDER BY {ROW}"
         self._typed_file("ledger", select)
 
     def _natural(self, select: str) -> str:
@@ -197,7 +200,7 @@ class _Check:
             return select
         natural = (
             f"CASE WHEN account IN ({self._revenue()}) "
-            f"AND amount_cents BETWEEN -{cells.LARGEST} AND {cells.LARGEST} "
+            f"AND amount_cents BETWEEN -{cells.LARGEST_FOREIGN} AND {cells.LARGEST_FOREIGN} "
             "THEN -amount_cents ELSE amount_cents END AS amount_cents"
         )
         return f"SELECT * REPLACE ({natural}) FROM ({select})"
@@ -218,7 +221,8 @@ class _Check:
         name, con, findings = typed.table.name, self.con, self.findings
         read, bad, suspicious = rows.look(con, typed)
         if bad:
-            cells.report_bad_cells(con, typed.table, staged, typed.relation, self.settings.minor_digits, findings)
+            digits, own = self.settings.minor_digits, self.settings.currency
+            cells.report_bad_cells(con, typed.table, staged, typed.relation, digits, own, findings)
             rows.sync_left(con, name, findings)
         if name == "fx_rates":
             currency.report_rates(con, typed, findings)
@@ -228,6 +232,7 @@ class _Check:
             rows.sync_left(con, name, findings)
         rows.report_repeats(con, typed, findings)
         rows.sync_left(con, name, findings)
+        conditions.report_conditions(con, typed, self.settings.minor_digits, findings)
         entities.report_reserved(con, typed, findings)
         references.report_orphans(con, typed, self.tables, self.cost_centres, findings)
         if name in entities.ABOUT_ENTITIES:

@@ -25,6 +25,9 @@ BAD = "__bad"
 FORM, OFFSET, UTC = "__form", "__offset", "__utc"  # how an instant was written, and its UTC time where known
 TWICE = "__twice"  # its UTC time again, where its local time came twice
 LARGEST = 10**15  # of an amount in minor units, and of any other number: beyond it sums are no longer exact
+FOREIGN_DIGITS = 4  # an amount in another currency is read to so many decimals, the most that a currency has
+LARGEST_FOREIGN = 10**17  # of such an amount, in its ten-thousandths
+YEARS = ("1900", "2199")  # the first and the last that are read
 
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)"
 _INSTANT = r"[0-9]{4}-[0-9]{2}(-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.0+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?)?"
@@ -151,7 +154,7 @@ def _matches(text: str, kind: str) -> str:
     return f"regexp_full_match({text}, {literal(PATTERNS[kind])})"
 
 
-def _parse_rule_sql(table: Table, column: Column, staged: Staged, minor_digits: int) -> str:
+def _parse_rule_sql(table: Table, column: Column, staged: Staged, minor_digits: int, largest: int) -> str:
     """Return the SQL of the rule that a present cell breaks because it cannot be read; NULL when it can."""
     if column.kind not in PATTERNS:
         return "NULL"
@@ -162,11 +165,12 @@ def _parse_rule_sql(table: Table, column: Column, staged: Staged, minor_digits: 
     if column.kind in _NUMERIC:
         scale = 10**minor_digits if column.kind == "money" else 1
         size = f"coalesce(try_cast(({typed}) AS DOUBLE), try_cast({text} AS DOUBLE) * {scale})"
-        cases.append(f"WHEN {size} NOT BETWEEN -{LARGEST} AND {LARGEST} THEN {literal(_TOO_LARGE)}")
+        most = largest if column.kind == "money" else LARGEST
+        cases.append(f"WHEN {size} NOT BETWEEN -{most} AND {most} THEN {literal(_TOO_LARGE)}")
     if column.kind not in ("flag", "decimal"):
         cases.append(f"WHEN ({typed}) IS NULL THEN 'unparsable'")
     if column.kind in _DATED:
-        cases.append(f"WHEN substr({text}, 1, 4) NOT BETWEEN '1900' AND '2199' THEN 'out_of_range'")
+        cases.append(f"WHEN substr({text}, 1, 4) NOT BETWEEN '{YEARS[0]}' AND '{YEARS[1]}' THEN 'out_of_range'")
     return f"CASE {' '.join(cases)} END"
 
 
@@ -184,20 +188,23 @@ def _value_rule_sql(table: Table, column: Column, typed: str) -> str:
     return f"CASE {' '.join(cases)} END" if cases else "NULL"
 
 
-def _rule_sql(table: Table, column: Column, staged: Staged, minor_digits: int) -> str:
+def _rule_sql(table: Table, column: Column, staged: Staged, minor_digits: int, largest: int) -> str:
     """Return the SQL of the first rule that a cell breaks; NULL when it breaks none."""
-    parse = _parse_rule_sql(table, column, staged, minor_digits)
+    parse = _parse_rule_sql(table, column, staged, minor_digits, largest)
     if column.kind == "flag" and not column.may_be_blank:
         return f"CASE WHEN {quoted(column.name)} IS NULL THEN 'missing_value' ELSE {parse} END"
     value = _value_rule_sql(table, column, _typed_sql(table, column, staged, minor_digits))
     return value if parse == "NULL" else (parse if value == "NULL" else f"coalesce({parse}, {value})")
 
 
-def typed_select(table: Table, staged: Staged, minor_digits: int, rows: str = "") -> str:
+def typed_select(
+    table: Table, staged: Staged, minor_digits: int, rows: str = "", where: str = "true", largest: int = LARGEST
+) -> str:
     """Return the SELECT that makes the typed relation: `__row`, typed columns, helpers of an instant, `__bad`.
 
     The inner query types each cell once; the outer marks a row whose cell is filled and yet has no
-    value, or whose value breaks a rule. `rows` is a relation of the rows wanted, left out for all.
+    value, or whose value breaks a rule. `rows` is a relation of the rows wanted, left out for all; of these, those
+    that `where` holds for, a test of their text. `largest` is that of money, in units of so many `minor_digits`.
     """
     inner, outer, broken = [ROW], [ROW], []
     for column in table.columns:
@@ -221,40 +228,55 @@ def typed_select(table: Table, staged: Staged, minor_digits: int, rows: str = ""
             broken.append(f"{name} < {low} OR {name} >= {high}")
         if column.kind in _NUMERIC:
             number = f"try_cast({name} AS DOUBLE)" if column.kind == "decimal" else name
-            broken.append(f"{number} NOT BETWEEN -{LARGEST} AND {LARGEST}")
+            most = largest if column.kind == "money" else LARGEST
+            broken.append(f"{number} NOT BETWEEN -{most} AND {most}")
         if (rule := _value_rule_sql(table, column, name)) != "NULL":
             broken.append(f"({rule}) IS NOT NULL")
     bad = " OR ".join(f"coalesce({test}, false)" for test in broken) or "false"
     source = staged.only(rows) if rows else staged.relation
-    return f"SELECT {', '.join(outer)}, ({bad}) AS {BAD} FROM (SELECT {', '.join(inner)} FROM {source})"
+    return f"SELECT {', '.join(outer)}, ({bad}) AS {BAD} FROM (SELECT {', '.join(inner)} FROM {source} WHERE {where})"
+
+
+def is_own(currency: str) -> str:
+    """Return the test of a ledger line's text that it is in the organisation's currency."""
+    return f"coalesce(currency = {literal(currency)}, true)"
 
 
 def report_bad_cells(
-    con: duckdb.DuckDBPyConnection, table: Table, staged: Staged, typed: str, minor_digits: int, findings: Findings
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    staged: Staged,
+    typed: str,
+    minor_digits: int,
+    currency: str,
+    findings: Findings,
 ) -> None:
-    """Report every bad cell of the rows marked `__bad`."""
+    """Report every bad cell of the rows marked `__bad`; `currency` is the organisation's, with `minor_digits`."""
     con.execute(f"CREATE OR REPLACE TEMP TABLE bad_numbers AS SELECT {ROW} FROM {typed} WHERE {BAD}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE bad_rows AS SELECT * FROM {staged.only('bad_numbers')}")
     bad_rows = [int(row) for (row,) in con.execute(f"SELECT {ROW} FROM bad_numbers").fetchall()]
     for column in table.columns:
         if column.name not in staged.columns:
             continue
-        rule = _rule_sql(table, column, staged, minor_digits)
-        if rule == "NULL":
-            continue
-        query = (
-            f"SELECT {ROW}, {quoted(column.name)}, {rule} AS rule FROM bad_rows WHERE rule IS NOT NULL ORDER BY {ROW}"
-        )
-        for row, value, broken in con.execute(query).fetchall():
-            _report_cell(table, staged.file, int(row), column, str(broken), value or "", minor_digits, findings)
+        ways = [("true", minor_digits, LARGEST)]
+        if column.kind == "money" and table.name == "ledger" and "currency" in staged.columns:
+            own = is_own(currency)
+            ways = [(own, minor_digits, LARGEST), (f"NOT {own}", FOREIGN_DIGITS, LARGEST_FOREIGN)]
+        for where, digits, largest in ways:
+            rule = _rule_sql(table, column, staged, digits, largest)
+            if rule == "NULL":
+                continue
+            query = f"SELECT {ROW}, {quoted(column.name)}, {rule} AS rule FROM bad_rows WHERE {where}"
+            for row, value, broken in con.execute(f"{query} AND rule IS NOT NULL ORDER BY {ROW}").fetchall():
+                remedy = _remedy(column, str(broken), digits, largest)
+                _report_cell(table, staged.file, int(row), column, str(broken), value or "", remedy, findings)
     unsaid = set(bad_rows) - set(findings.rows_left(table.name))
     assert not unsaid, f"{table.name}: rows {sorted(unsaid)[:3]} are left out without a fault"
 
 
 def _report_cell(
-    table: Table, file: str, row: int, column: Column, rule: str, value: str, minor_digits: int, findings: Findings
+    table: Table, file: str, row: int, column: Column, rule: str, value: str, remedy: str, findings: Findings
 ) -> None:
-    remedy = _remedy(column, rule, minor_digits)
     rule = "out_of_range" if rule == _TOO_LARGE else rule
     findings.report(QUARANTINED, table.name, file, row, column.name, rule, value, remedy)
     counted = not (table.name == "ledger" and column.name == "amount")
@@ -263,14 +285,19 @@ def _report_cell(
         findings.unknown_amounts.add(row)
 
 
-def _remedy(column: Column, rule: str, minor_digits: int) -> str:
+def _remedy(column: Column, rule: str, minor_digits: int, largest: int) -> str:
     if rule == "unparsable":
         return f"Write {column.name} {_SHAPES[column.kind]}; the row is left out until then."
     if rule == _TOO_LARGE:
-        most = money(LARGEST, minor_digits) if column.kind == "money" else f"{LARGEST:,}"
+        most = money(largest, minor_digits) if column.kind == "money" else f"{LARGEST:,}"
         return (
             f"{column.name} must lie within {most} on either side of zero: look for cells run together or a lost "
             "decimal point; the row is left out until then."
+        )
+    if rule == "too_many_decimals" and largest == LARGEST_FOREIGN:
+        return (
+            f"An amount in another currency may have at most {FOREIGN_DIGITS} decimals: round {column.name} where it "
+            "comes from; the row is left out until then."
         )
     if rule == "too_many_decimals":
         return (
@@ -285,6 +312,8 @@ def _remedy(column: Column, rule: str, minor_digits: int) -> str:
     if column.kind in _DATED:
         return "Check the year: only 1900 to 2199 are read; the row is left out until then."
     low = "" if column.minimum is None else f"at least {column.minimum:g}"
+    if column.name == "rate":
+        low = "above 0"  # nothing can be converted at zero: `currency` refuses it
     high = "" if column.maximum is None else f"at most {column.maximum:g}"
     unit = "" if "currency" in column.unit or column.unit.startswith("the ") else f" {column.unit}".rstrip()
     limits = " and ".join(limit for limit in (low, high) if limit)

@@ -22,6 +22,7 @@ import pandas as pd
 from opsanalytics.formats import ALL, money
 from opsanalytics.periods import shift
 from opsanalytics.settings import Settings
+from opsanalytics.sources.cells import YEARS
 from opsanalytics.sources.faults import ERROR, Findings, typed_frame
 from opsanalytics.sources.reading import ROW
 from opsanalytics.sources.references import CostCentres
@@ -163,9 +164,9 @@ class Control:
         lines = [
             _Line(
                 int(row),
-                period,
+                period if _is_read(period) else None,
                 self._months(posted) if counted[int(row)].rule == "wrong_period" else (),
-                self._site(cost_centre, period) if period else None,
+                self._site(cost_centre, period) if _is_read(period) else None,
                 self._types.get(account),
                 None if int(row) in findings.unknown_amounts else cents,
             )
@@ -206,6 +207,11 @@ class Control:
 
     def _plain(self, cents: int) -> str:
         return self._money(cents).replace(",", "")
+
+
+def _is_read(period: str | None) -> bool:
+    """Does a line say its period, and in a year that is read?"""
+    return period is not None and YEARS[0] <= period[:4] <= YEARS[1]
 
 
 def _stated(stated: pd.DataFrame, rows: Sequence[int], *, debit_credit: bool) -> Iterable[_Total]:

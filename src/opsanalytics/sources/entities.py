@@ -11,15 +11,35 @@ from collections.abc import Collection, Mapping
 
 import duckdb
 
-from opsanalytics.formats import ALL, UNASSIGNED, nearest
+from opsanalytics.formats import ALL, MISSING_MONTHS, OTHERS, UNASSIGNED, nearest
 from opsanalytics.schemas import TABLES
 from opsanalytics.sources.faults import ERROR, QUARANTINED, Findings
 from opsanalytics.sources.reading import ROW, literal
 from opsanalytics.sources.rows import Typed
 
+UNALLOCATED = "(unallocated)"  # as `budget` calls it, which is a layer above
+
 #: Where a site gets its name, and the names that none may bear there.
 _RESERVED: Mapping[str, tuple[str, ...]] = {"sites": (ALL, UNASSIGNED), "cost_centres": (ALL,), "demand": (ALL,)}
-_MEANING = {ALL: "the whole company", UNASSIGNED: "what belongs to no site"}
+_MEANING = {
+    ALL: "the whole company",
+    UNASSIGNED: "what belongs to no site",
+    UNALLOCATED: "the cost that no product caused",
+    OTHERS: "the items too small to be named",
+    MISSING_MONTHS: "the months that are missing",
+}
+#: Where what a row of a report stands for gets its name, and the names that none may bear there.
+_REPORTED = (OTHERS, MISSING_MONTHS, UNALLOCATED)
+_NAMED: Mapping[str, tuple[str, ...]] = {
+    "accounts": ("account", "pl_line"),
+    "cost_centres": ("cost_centre", "department", "site"),
+    "sites": ("site",),
+    "drivers": ("driver",),
+    "sales": ("product",),
+    "standard_costs": ("product", "input"),
+    "activities": ("pool", "product"),
+    "payroll": ("grade",),
+}
 
 #: The tables whose rows are about an entity.
 ABOUT_ENTITIES = tuple(name for name, table in TABLES.items() if any(c.name == "entity" for c in table.columns))
@@ -28,6 +48,8 @@ ABOUT_ENTITIES = tuple(name for name, table in TABLES.items() if any(c.name == "
 def report_reserved(con: duckdb.DuckDBPyConnection, typed: Typed, findings: Findings) -> None:
     """Report each row that calls a site by a name with a meaning of its own; the row is kept, the run is not."""
     name = typed.table.name
+    for column in _NAMED.get(name, ()):
+        _report_taken(con, typed, column, findings)
     names = ", ".join(map(literal, _RESERVED.get(name, ())))
     if not names or "site" not in typed.columns:
         return
@@ -36,6 +58,17 @@ def report_reserved(con: duckdb.DuckDBPyConnection, typed: Typed, findings: Find
         rest = "remove the row" if name == "sites" else "leave the cell blank where the row belongs to no site"
         remedy = f"'{site}' stands for {_MEANING[site]} and cannot be the name of a site: name the site, or {rest}."
         findings.report(ERROR, name, typed.file, int(row), "site", "reserved_name", site, remedy)
+
+
+def _report_taken(con: duckdb.DuckDBPyConnection, typed: Typed, column: str, findings: Findings) -> None:
+    """Report each row that calls something by the name of a row that the reports make themselves."""
+    if column not in typed.columns:
+        return
+    names = ", ".join(map(literal, _REPORTED))
+    query = f"SELECT {ROW}, {column} FROM {typed.open} WHERE {column} IN ({names}) ORDER BY {ROW}"
+    for row, cell in con.execute(query).fetchall():
+        remedy = f"'{cell}' stands for {_MEANING[cell]} in the reports: give this {column} another name."
+        findings.report(ERROR, typed.table.name, typed.file, int(row), column, "reserved_name", cell, remedy)
 
 
 def report_unknown(con: duckdb.DuckDBPyConnection, typed: Typed, sites: Collection[str], findings: Findings) -> None:

@@ -11,7 +11,7 @@ import datetime as dt
 import json
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ import pandas as pd
 
 from opsanalytics.formats import ALL, UNASSIGNED, nearest
 from opsanalytics.periods import Calendar, is_month
-from opsanalytics.schemas import LARGE, TABLES
+from opsanalytics.schemas import LARGE, TABLES, Table
 from opsanalytics.settings import Materiality, Settings
 from opsanalytics.sources.cells import frame_of, storable
 from opsanalytics.sources.control import CONTROL_COLUMNS
@@ -60,7 +60,9 @@ class Given:
 
     def relation(self) -> str:
         """Return the checked lines as a FROM item; raises DataError when the file is no longer the one checked."""
-        if not self.path.exists() or Given.of(self.path, self.select) != self:
+        if not self.path.exists():
+            raise DataError(f"{self.path} is gone since it was checked. Put it back, or read the data folder again.")
+        if Given.of(self.path, self.select) != self:
             raise DataError(f"{self.path} has changed since it was checked. Read the data folder again.")
         return f"({self.select})"
 
@@ -142,14 +144,17 @@ class Inputs:
         """Return the ledger summed by period, cost centre and account, up to and including `period`.
 
         Columns: period, cost_centre, account, amount_cents, one_off_cents (the part marked one-off), lines,
-        currency_cents (the part due to rates: at average less at budget rates); int64, in the account's natural
-        sign, sorted. Raises DataError without a ledger.
+        currency_cents (the part due to rates, at average less at budget rates, of the lines not marked one-off: a
+        one-off line is one-off in whole, so no cent is in both); int64, in the account's natural sign, sorted. Raises
+        DataError without a ledger.
         """
         self._need("ledger")
         query = (
             "SELECT period, cost_centre, account, CAST(sum(amount_cents) AS BIGINT) AS amount_cents, "
             "CAST(coalesce(sum(amount_cents) FILTER (WHERE one_off), 0) AS BIGINT) AS one_off_cents, "
-            "count(*) AS lines, CAST(sum(currency_cents) AS BIGINT) AS currency_cents "
+            "count(*) AS lines, "
+            "CAST(coalesce(sum(currency_cents) FILTER (WHERE NOT coalesce(one_off, false)), 0) AS BIGINT) "
+            "AS currency_cents "
             f"FROM {self._relation('ledger')} WHERE period <= ? GROUP BY ALL ORDER BY ALL"
         )
         dtypes = dict.fromkeys(("period", "cost_centre", "account"), "str")
@@ -248,6 +253,14 @@ class Inputs:
             return con.execute(query, parameters).df()
 
 
+_BLANKS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("money", "integer"), "NULL::BIGINT"),
+        **dict.fromkeys(("number", "share"), "NULL::DOUBLE"),
+        **dict.fromkeys(("day", "instant"), "NULL::TIMESTAMP"),
+        "flag": "false",
+    }
+)
 _SUMS = ("amount_cents", "one_off_cents", "lines", "currency_cents")
 
 
@@ -275,14 +288,19 @@ def load(inputs_dir: str | Path) -> Inputs:
     folder = Path(inputs_dir)
     if not (folder / SETTINGS_FILE).exists():
         raise DataError(f"{folder} holds no saved inputs ({SETTINGS_FILE} is missing). Run the period again.")
-    settings = _settings(json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
+    try:
+        settings = _settings(json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
+    except (KeyError, TypeError):  # settings by other names
+        raise DataError(f"{folder / SETTINGS_FILE} was saved by another version: run the period again.") from None
     with duckdb.connect() as con:
         tables = {
-            name: frame_of(con, f"SELECT * FROM read_parquet({file_literal(folder / f'{name}.parquet')})", table)
+            name: frame_of(con, _saved(con, folder / f"{name}.parquet", table), table)
             for name, table in TABLES.items()
             if name not in LARGE and (folder / f"{name}.parquet").exists()
         }
         reports = {name: _report(con, folder / f"{name}.parquet", columns) for name, columns in _REPORTS.items()}
+        if (ledger := folder / "ledger.parquet").exists():
+            _refuse_older(ledger, LEDGER_COLUMNS, _columns(con, ledger))
     return Inputs(
         settings=settings,
         tables=tables,
@@ -294,9 +312,30 @@ def load(inputs_dir: str | Path) -> Inputs:
     )
 
 
+def _columns(con: duckdb.DuckDBPyConnection, path: Path) -> set[str]:
+    rows = con.execute(f"DESCRIBE SELECT * FROM read_parquet({file_literal(path)})").fetchall()
+    return {str(row[0]) for row in rows}
+
+
+def _refuse_older(path: Path, needed: Iterable[str], held: Collection[str]) -> None:
+    """Raise DataError when a saved file lacks a column that this version needs."""
+    if lacking := [name for name in needed if name not in held]:
+        raise DataError(f"{path} was saved by an older version (it has no {lacking[0]}): run the period again.")
+
+
+def _saved(con: duckdb.DuckDBPyConnection, path: Path, table: Table) -> str:
+    """Return the SELECT of a saved table; an optional column that an older version did not know is missing in it."""
+    held = _columns(con, path)
+    _refuse_older(path, [column.typed_name for column in table.columns if not column.optional], held)
+    absent = [column for column in table.columns if column.typed_name not in held]
+    blanks = "".join(f", {_BLANKS.get(column.kind, 'NULL::VARCHAR')} AS {quoted(column.name)}" for column in absent)
+    return f"SELECT *{blanks} FROM read_parquet({file_literal(path)})"
+
+
 def _report(con: duckdb.DuckDBPyConnection, path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not path.exists():
         raise DataError(f"{path.parent} holds no whole saved inputs ({path.name} is missing). Run the period again.")
+    _refuse_older(path, columns, _columns(con, path))
     frame = con.execute(f"SELECT * FROM read_parquet({file_literal(path)})").df()
     texts = {name: "str" for name in columns if str(frame[name].dtype) not in ("int64", "bool")}
     return frame.astype(texts)

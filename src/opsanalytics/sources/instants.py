@@ -70,19 +70,20 @@ def clock_changes(zone: str, first: int = 1970, last: int = 2070) -> tuple[tuple
     tz = zoneinfo.ZoneInfo(zone)
 
     def minutes(utc: dt.datetime) -> int:
-        offset = utc.replace(tzinfo=dt.UTC).astimezone(tz).utcoffset()
+        offset = tz.fromutc(utc.replace(tzinfo=tz)).utcoffset()
         assert offset is not None  # an aware time has one
         return round(offset.total_seconds() / 60)
 
-    at = dt.datetime(first, 1, 1)
-    found = [(dt.datetime(1, 1, 1), minutes(at))]
+    at, now = dt.datetime(first, 1, 1), minutes(dt.datetime(first, 1, 1))
+    found = [(dt.datetime(1, 1, 1), now)]
     while at.year < last:
         then = at + dt.timedelta(days=7)
-        if minutes(then) != minutes(at):
+        if minutes(then) != now:
             low, high = at, then
             while high - low > dt.timedelta(minutes=1):
                 middle = low + dt.timedelta(minutes=(high - low) // dt.timedelta(minutes=2))
-                low, high = (low, middle) if minutes(middle) != minutes(at) else (middle, high)
+                low, high = (low, middle) if minutes(middle) != now else (middle, high)
+            now = minutes(then)
             found.append((high, minutes(high)))
         at = then
     return tuple(found)

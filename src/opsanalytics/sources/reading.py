@@ -217,7 +217,7 @@ def _csv_relation(
 ) -> tuple[str, dict[int, str]]:
     """Return a relation with `__row` and c0, c1, ..., and the ragged rows by line."""
     columns = ", ".join(f"'c{k}': 'VARCHAR'" for k in range(width))
-    options = f"delim={literal(delimiter)}, {_CSV_OPTIONS}, header=true, columns={{{columns}}}"
+    options = f"delim={literal(delimiter)}, {_csv_options(source.path)}, header=true, columns={{{columns}}}"
     select = f"SELECT row_number() OVER () + 1 AS {ROW}, * FROM read_csv({file_literal(source.path)}, {options})"
     try:
         inner, records = _kept(con, source.table, select, store)
@@ -239,10 +239,13 @@ def _kept(con: duckdb.DuckDBPyConnection, table: str, select: str, store: Path) 
     return f"text_{table}", scalar(con, f"CREATE OR REPLACE TEMP TABLE text_{table} AS {select}")
 
 
-_CSV_OPTIONS = (
-    "all_varchar=true, auto_detect=false, quote='\"', escape='\"', strict_mode=true, "
-    f"max_line_size={_MAX_LINE}, buffer_size={4 * _MAX_LINE}"
-)
+def _csv_options(path: Path) -> str:
+    """Return how DuckDB reads a CSV file; no line is longer than its file, and room for it takes time to provide."""
+    longest = min(_MAX_LINE, path.stat().st_size + 1)
+    return (
+        "all_varchar=true, auto_detect=false, quote='\"', escape='\"', strict_mode=true, "
+        f"max_line_size={longest}, buffer_size={4 * longest}"
+    )
 
 
 def _physical_lines(path: Path) -> int:
@@ -308,7 +311,7 @@ def _text_relation(
         for record in records:
             writer.writerow([cell.replace("\r\n", "\n").replace("\r", "\n") for cell in record])
     columns = ", ".join([f"'{ROW}': 'BIGINT'", *(f"'c{k}': 'VARCHAR'" for k in range(width))])
-    options = _CSV_OPTIONS.replace("all_varchar=true, ", "")
+    options = _csv_options(plain).replace("all_varchar=true, ", "")
     reader = f"read_csv({file_literal(plain)}, delim=',', {options}, header=false, columns={{{columns}}})"
     inner, _ = _kept(con, table, f"SELECT * FROM {reader}", store)
     plain.unlink()

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 
-from opsanalytics.formats import nearest
 from opsanalytics.periods import Calendar, shift
 from opsanalytics.schemas import TABLES, Column, Table
 from opsanalytics.sources.cells import BAD, FORM, OFFSET, TWICE, UTC
@@ -69,11 +69,11 @@ class Typed:
         return f"(SELECT * FROM {self.relation} WHERE {ROW} NOT IN (SELECT {ROW} FROM left_{self.table.name}))"
 
     def few(self, con: duckdb.DuckDBPyConnection) -> str:
-        """Codes and periods to look for, as a FROM item: the ledger's rows, left out or not, added up once."""
+        """Codes and periods to look for, as a FROM item: the ledger's rows, all but the bad ones, added up once."""
         if self.table.name != "ledger":
             return self.open
         if not self.summed:
-            add_up(con, self.relation)
+            add_up(con, f"{self.relation} WHERE NOT {BAD}")
             self.summed.append(SUMMED)
         return SUMMED
 
@@ -82,7 +82,7 @@ class Typed:
         by = "period, cost_centre, account"
         lines = f"SELECT {by}, amount_cents, lines FROM {self.few(con)}"
         if self.synced.get("ledger"):
-            left = f"{self.relation} WHERE {ROW} IN (SELECT {ROW} FROM left_ledger)"
+            left = f"{self.relation} WHERE NOT {BAD} AND {ROW} IN (SELECT {ROW} FROM left_ledger)"
             lines += f" UNION ALL SELECT {by}, -amount_cents, -1 FROM {left}"
         return f"({lines})"
 
@@ -375,9 +375,11 @@ def report_unknown_version(budget: pd.DataFrame, version: str, file: str, findin
     held = sorted(budget["version"].unique())
     if not held or version in held:
         return
+    near = get_close_matches(version, held, n=1)
+    meant = f", and the nearest is '{near[0]}'" if near else ""
     remedy = (
-        f"The budget has no version '{version}'; it has {', '.join(held)}, and the nearest is "
-        f"'{nearest(version, held)}'. Name the one in force in workbook.toml: [budget] version."
+        f"The budget has no version '{version}'; it has {', '.join(held)}{meant}. Name the one in force in "
+        "workbook.toml: [budget] version."
     )
     findings.report(ERROR, "budget", file, 0, "version", "unknown_version", version, remedy)
 
