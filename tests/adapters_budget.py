@@ -23,14 +23,19 @@ def _cents(value: object, digits: int = 2) -> int:
     return formats.to_cents(format(Decimal(str(value)), "f"), digits)
 
 
+def _digits(*values: object) -> int:
+    """Return how many decimals hold all the values, two at least."""
+    return max([2, *(-int(Decimal(str(v)).as_tuple().exponent) for v in values if v is not None)])
+
+
 def _units(cents: int, digits: int = 2) -> int | float:
     value = Decimal(int(cents)).scaleb(-digits)
     return int(value) if value == int(value) else float(value)
 
 
-def _amount(effect: int, variance: int) -> dict[str, Any]:
+def _amount(effect: int, variance: int, digits: int = 2) -> dict[str, Any]:
     """Write a variance as the cases do: absolute, with F (favourable), U (unfavourable) or 0."""
-    return {"amount": _units(abs(variance)), "fu": "F" if effect > 0 else "U" if effect < 0 else "0"}
+    return {"amount": _units(abs(variance), digits), "fu": "F" if effect > 0 else "U" if effect < 0 else "0"}
 
 
 def _percent(share: float) -> float | str:
@@ -55,22 +60,27 @@ def _one_line(kind: str, actual: object, reference: object, digits: int = 2) -> 
 
 
 def line_variance(inputs: Case) -> dict[str, Any]:
-    line = _one_line(inputs["account_type"], inputs["actual"], inputs["budget"])
+    digits = _digits(inputs["actual"], inputs["budget"])
+    line = _one_line(inputs["account_type"], inputs["actual"], inputs["budget"], digits)
     return {
-        "variance": _amount(line["effect_cents"], line["variance_cents"]),
+        "variance": _amount(line["effect_cents"], line["variance_cents"], digits),
         "pct": _percent(line["share"]),
         "show": bool(line["actual_cents"] or line["reference_cents"]),
     }
 
 
+#: How many places a unit's differences are moved to be percentage points.
+_POINTS: Mapping[str, int] = {"ratio": 2, **dict.fromkeys(("percent", "percentage", "pct", "%"), 0)}
+
+
 def relative_variance(inputs: Case) -> dict[str, Any]:
     results = []
     for case in inputs["cases"]:
-        ratio = case.get("unit") == "ratio"
-        # A ratio is compared in millionths, which four places turn into percentage points.
-        line = _one_line("revenue", case["ac"], case["ref"], 6 if ratio else 2)
+        digits = _digits(case["ac"], case["ref"])
+        line = _one_line("revenue", case["ac"], case["ref"], digits)
         change = line["variance_cents"]
-        size = {"abs_pp": _units(change, 4)} if ratio else {"abs": _units(change)}
+        points = _POINTS.get(case.get("unit", ""))
+        size = {"abs": _units(change, digits)} if points is None else {"abs_pp": _units(change, digits - points)}
         results.append({**size, "pct": _percent(line["share"])})
     return {"results": results}
 
@@ -79,7 +89,7 @@ def ytd_with_gap(inputs: Case) -> dict[str, Any]:
     calendar = periods.Calendar(inputs.get("fiscal_year_start_month", 1))
     horizon = calendar.months(inputs["period"], "ytd")
     actual, plan = (
-        _frame({(month, "line"): value for month, value in inputs[side].items()})
+        _frame({(month, "line"): value for month, value in inputs[side].items() if value is not None})
         for side in ("actual_by_month", "budget_by_month")
     )
     accounts = _accounts({"line": inputs.get("account_type", "cost")})
@@ -225,26 +235,26 @@ def _write(path: Path, rows: Iterable[Mapping[str, str]]) -> None:
 
 
 def rounded_display(inputs: Case) -> dict[str, Any]:
-    digits = inputs.get("decimals", 0)
-    values = pd.DataFrame({"amount_cents": [_cents(value, 6) for value in inputs["values"]]})
-    exact = _units(budget.rollup(values, [])["amount_cents"].iloc[0], 6)
-    rows = [_shown(value, digits) for value in inputs["values"]]
-    whole, parts = _shown(exact, digits), sum(rows)
+    shown, digits = inputs.get("decimals", 0), _digits(*inputs["values"])
+    values = pd.DataFrame({"amount_cents": [_cents(value, digits) for value in inputs["values"]]})
+    exact = _units(budget.rollup(values, [])["amount_cents"].iloc[0], digits)
+    rows = [_shown(value, shown) for value in inputs["values"]]
+    whole, parts = _shown(exact, shown), sum(rows)
     return {
-        "rounded_rows": rows,
-        "rounded_sum": whole,
+        "rounded_rows": [_plain(row) for row in rows],
+        "rounded_sum": _plain(whole),
         "sum_of_rounded": _plain(parts),
         "difference": _plain(whole - parts),
     }
 
 
-def _shown(value: float, digits: int) -> Any:
+def _shown(value: float, digits: int) -> Decimal:
     """Read back a number as it is written."""
-    return _plain(Decimal(formats.number(value, digits).replace(",", "")))
+    return Decimal(formats.number(value, digits).replace(",", ""))
 
 
-def _plain(value: Decimal | int) -> int | Decimal:
-    return int(value) if value == int(value) else value
+def _plain(value: Decimal | int) -> int | float:
+    return int(value) if value == int(value) else float(value)
 
 
 ADAPTERS: dict[str, Callable[[Case], dict[str, Any]]] = {

@@ -12,6 +12,7 @@ import pandas as pd
 from opsanalytics.budget.drivers.currency import fx_variance
 from opsanalytics.budget.drivers.flexible import flexible_budget, operating_income
 from opsanalytics.budget.drivers.sales import MIXES, price_volume_mix
+from opsanalytics.formats import NOT_AVAILABLE
 
 Case = Mapping[str, Any]
 
@@ -21,9 +22,10 @@ FINE = 6
 #: The names that cases give to one thing, the first that a case has counts.
 NAMES: Mapping[str, tuple[str, ...]] = {
     "budget_units": (
-        "static_units", "budget_units", "budget_qty", "base_units", "base_qty", "q0", "std_units", "planned_units",
+        "static_units", "budget_units", "budget_qty", "budget_quantity", "base_units", "base_qty", "q0", "std_units",
+        "planned_units", "planned_qty", "planned_quantity", "plan_units", "plan_qty",
     ),
-    "actual_units": ("actual_units", "actual_qty", "q1", "units"),
+    "actual_units": ("actual_units", "actual_qty", "actual_quantity", "q1", "units"),
     "budget_price": (
         "budget_price", "base_price", "base_price_local", "budget_price_local", "std_price", "p0", "price",
     ),
@@ -42,17 +44,24 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+#: What the products of a case stand under.
+LISTS = ("products", "lines", "rows", "items")
+
+
 def _get(inputs: Case, word: str) -> Fraction | None:
     found = next((inputs[name] for name in NAMES[word] if inputs.get(name) is not None), None)
     return None if found is None else _exact(found)
 
 
 def _exact(value: object) -> Fraction:
+    """Return a number, or what the numbers under several names come to."""
+    if isinstance(value, Mapping):
+        return sum((_exact(part) for part in value.values()), Fraction(0))
     return Fraction(str(value))
 
 
-def _whole(value: Fraction) -> int:
-    return round(value * 100)
+def _fine(value: Fraction) -> int:
+    return round(value * 10**FINE)
 
 
 def _units(cents: int, digits: int = 2) -> int | float:
@@ -67,7 +76,7 @@ def _effect(cents: int, digits: int = 2) -> dict[str, Any]:
 
 def _products(inputs: Case) -> list[tuple[str, Case]]:
     """Return the products of a case by name; a case without a list is one product."""
-    held = next((inputs[name] for name in ("products", "lines", "rows", "items") if name in inputs), None)
+    held = next((inputs[name] for name in LISTS if name in inputs), None)
     if held is None:
         return [("product", inputs)]
     if isinstance(held, Mapping):
@@ -81,11 +90,12 @@ def flexible(inputs: Case) -> dict[str, Any]:
     assert planned is not None
     assert came is not None
     kinds = {"revenue": ("revenue", "variable"), "variable_cost": ("cost", "variable"), "fixed_cost": ("cost", "fixed")}
-    rows = [
-        (*kind, _side(inputs, "budget", line, planned), _side(inputs, "actual", line, came))
-        for line, kind in kinds.items()
-    ]
-    frame = pd.DataFrame(rows, columns=["type", "behaviour", "budget_cents", "actual_cents"])
+    rows = []
+    for line, kind in kinds.items():
+        (budget, each), (actual, _) = _side(inputs, "budget", line, planned), _side(inputs, "actual", line, came)
+        rows.append((*kind, budget, actual, each))
+    frame = pd.DataFrame(rows, columns=["type", "behaviour", "budget_cents", "actual_cents", "unit_cents"])
+    frame = frame.astype({"unit_cents": object})
     flexed = flexible_budget(frame.assign(budget_units=planned, actual_units=came))
     income = operating_income(flexed).iloc[0]
     contribution = operating_income(flexed[flexed["behaviour"] == "variable"]).iloc[0]
@@ -104,16 +114,16 @@ def flexible(inputs: Case) -> dict[str, Any]:
         ),
     }
     levels = {
-        f"{side}_{what}": _units(lines[f"{side}_cents"])
+        f"{side}_{what}": _units(lines[f"{side}_cents"], FINE)
         for side in ("static", "flexible", "actual")
         for what, lines in (("operating_income", income), ("contribution_margin", contribution))
     }
     amounts = {
-        f"{side}_{what}": _units(flexed[column].iloc[row])
+        f"{side}_{what}": _units(flexed[column].iloc[row], FINE)
         for side, column in (("static", "budget_cents"), ("flexible", "flexible_cents"), ("actual", "actual_cents"))
         for row, what in enumerate(("revenue", "variable_cost", "fixed_cost"))
     }
-    return {**levels, **amounts, **{name: _effect(income[column]) for name, column in named.items()}}
+    return {**levels, **amounts, **{name: _effect(income[column], FINE) for name, column in named.items()}}
 
 
 #: What a flexible budget's lines are called, in all and for one unit; a contribution stands for revenue less cost.
@@ -130,14 +140,18 @@ LINES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-def _side(inputs: Case, side: str, line: str, units: Fraction) -> int:
-    """Return the cents of a line: the total where the case has it, else what a unit brings times units, else zero."""
+def _side(inputs: Case, side: str, line: str, units: Fraction) -> tuple[int, Fraction | None]:
+    """Return a line in millionths, and one unit of it where the case states that; costs may be absent and are none."""
     totals, each = ([f"{side}_{name}" for name in names] for names in LINES[line])
-    for names, times in ((totals, Fraction(1)), (each, units)):
-        stated = [inputs[name] for name in names if name in inputs]
-        if stated:
-            return _whole(_exact(stated[0]) * times)
-    return 0
+    for name in totals:
+        if name in inputs:
+            return _fine(_exact(inputs[name])), None
+    for name in each:
+        if name in inputs:
+            return _fine(_exact(inputs[name]) * units), _exact(inputs[name]) * 10**FINE
+    if line == "revenue":
+        raise KeyError(f"The case has none of {', '.join([*totals, *each])}.")
+    return 0, None
 
 
 def _sales(products: Iterable[tuple[str, Case]]) -> pd.DataFrame:
@@ -170,17 +184,28 @@ def sales_mix_quantity(inputs: Case) -> dict[str, Any]:
     def by_product(cents: pd.Series) -> dict[str, Any]:
         return {str(product): _effect(effect, FINE) for product, effect in cents.items()}
 
+    average, by_own = (
+        whole["average_value"].iloc[0],
+        by_product(individual["mix_effect_cents"] + individual["volume_effect_cents"]),
+    )
     return {
-        "weighted_average_contribution": float(whole["average_value"].iloc[0]),
+        "weighted_average_contribution": NOT_AVAILABLE if average is None else float(average),
         **{f"mix_variance_{method}": by_product(found["mix_effect_cents"]) for method, found in rows.items()},
         "quantity_variance_individual": by_product(individual["volume_effect_cents"]),
-        "volume_variance_individual": by_product(individual["mix_effect_cents"] + individual["volume_effect_cents"]),
+        "quantity_variance_weighted": by_product(_at_average(sales, average)),
+        **dict.fromkeys(("volume_variance_individual", "volume_variance_by_product"), by_own),
         "mix_variance": _effect(mix),
         "quantity_variance": _effect(volume),
         "volume_variance": _effect(mix + volume),
         "price_variance": _effect(price),
         "total_variance": _effect(mix + volume + price),
     }
+
+
+def _at_average(sales: pd.DataFrame, average: object) -> pd.Series:
+    """Return the quantity variance of each product where every unit is worth the weighted average."""
+    level = sales.assign(worth=0 if average is None else average)
+    return _decomposed(level, value="worth", mix="individual", minor_digits=FINE)["volume_effect_cents"]
 
 
 def fx_price_volume(inputs: Case) -> dict[str, Any]:
@@ -221,7 +246,9 @@ def pvm_3term(inputs: Case) -> dict[str, Any]:
     sales = _sales(_products(inputs))
     three, two = (_decomposed(sales, terms=terms, minor_digits=FINE) for terms in (3, 2))
     products = {name: _three_terms(three.loc[[name]], two.loc[[name]]) for name in three.index}
-    return {**_three_terms(three, two), "products": products, "by_product": products}
+    listed = [{"name": name, **terms} for name, terms in products.items()]
+    as_given = listed if any(isinstance(inputs.get(name), list) for name in LISTS) else products
+    return {**_three_terms(three, two), "products": products, "by_product": as_given}
 
 
 def _three_terms(three: pd.DataFrame, two: pd.DataFrame) -> dict[str, Any]:
@@ -234,6 +261,7 @@ def _three_terms(three: pd.DataFrame, two: pd.DataFrame) -> dict[str, Any]:
         "joint_effect": sums["joint"],
         "mix_effect": sums["mix"],
         "quantity_effect": sums["volume"],
+        "price_effect_2term": int(two["price_effect_cents"].sum()),
         "price_effect_two_term": int(two["price_effect_cents"].sum()),
         "total": sums["total"],
     }

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from opsanalytics import formats, periods
+from opsanalytics.budget import amounts
 from opsanalytics.budget.ledger import restatement as restating
 
 Case = Mapping[str, Any]
@@ -73,7 +74,7 @@ def restatement(inputs: Case) -> dict[str, Any]:
     measure = used.pop() if len(used) == 1 else "result"
     to_date = now[now["period"].isin(calendar.months(period, "ytd"))]
     signed = to_date["amount_cents"].where((to_date["type"] != "cost") | (measure == "cost"), -to_date["amount_cents"])
-    bridges = {name: _bridge(found.movement, name) for name in restating.MEASURES} if len(found.movement) else {}
+    bridges = {name: _bridge(found.movement, name) for name in amounts.MEASURES} if len(found.movement) else {}
     return {
         "restatement": _changes(found.restated, (earlier, later), prior_period),
         "restatement_total": _units(found.restated["change_cents"].sum()),

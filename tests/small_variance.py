@@ -118,7 +118,7 @@ def _frames() -> dict[str, pd.DataFrame]:
         "missing_at": pd.DataFrame({"site": pd.Series(dtype="str"), "period": pd.Series(dtype="str")}),
         "phasing": pd.DataFrame(),
     }
-    frames["restated"] = frames["restated"].assign(prior_cents=59 * K, change_cents=K, effect_cents=-K)
+    frames["restated"] = frames["restated"].assign(prior_cents=59 * K, change_cents=K, effect_cents=-K, kind="restated")
     return frames
 
 

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from opsanalytics import budget
+from opsanalytics import budget, results, sources, tables
+from opsanalytics.budget.comparison import with_types
 from opsanalytics.budget.forecasting.record import carried_over
 from opsanalytics.formats import ALL, TOTAL, UNASSIGNED
 from opsanalytics.periods import Calendar, month_range
@@ -780,6 +781,21 @@ def test_a_week_53_of_this_year_has_no_counterpart_and_like_for_like_leaves_it_o
     assert any(note.startswith("Jun 2024 holds the 53rd week of fiscal year 2024") for note in found.notes)
 
 
+def test_in_a_53_week_period_what_is_judged_and_printed_like_for_like_leaves_the_week_out() -> None:
+    calendar = Calendar(7, "4-4-5", "last Saturday of June")
+    weekly = lines(*((m, "C1", "6000", (calendar.weeks(m) or 0) * 1000_00) for m in month_range("2022-07", "2024-06")))
+    found = analysed(
+        weekly, period="2024-06", settings=Settings(calendar=calendar, materiality=Materiality(1, 0, "and"))
+    )
+    keys = {"dimension": TOTAL, "measure": "cost", "horizon": "month", "reference": "PY"}
+    assert one(found.variances, **keys)["variance_cents"] == 1000_00, "six weeks, and five the year before"
+    judged = one(found.comparable, **keys)
+    assert judged[["variance_cents", "effect_cents", "share", "material"]].tolist() == [0, 0, 0.0, False]
+    figures = results.figures(found)
+    row = one(figures, measure="variance_like_for_like", horizon="month", reference="PY", item2="cost", item=TOTAL)
+    assert row["cents"] == 0
+
+
 def test_other_periods_of_years_of_weeks_are_compared_as_they_are() -> None:
     actual = lines(*((m, "C1", "6000", 77) for m in ("2023-07", "2024-07", "2024-05", "2025-05")))
     for period, now in (("2024-07", "2024-07"), ("2025-05", "2025-05")):
@@ -937,10 +953,186 @@ def test_what_was_restated_since_the_last_pack_stands_beside_what_is_new() -> No
         "new_months": 1000,
         "ytd": 3000,
     }
-    dollars = {**prior, "run": prior["run"].assign(currency="USD")}
-    other = analysed(COMPANY, PLAN, period="2025-09", settings=JULY, prior=dollars)
-    assert other.movement.empty
-    assert "The last pack is in USD, this one in EUR: no movement is shown." in other.notes
+    assert "starts from that pack's ledger" in " ".join(found.notes), "no figure of that pack is on record"
+
+
+# What the last pack left
+
+MONTHS = month_range("2025-01", "2026-06")
+STEADY = lines(*((m, "C1", "6000", 1000_00) for m in MONTHS))
+BEFORE_JUNE = STEADY[STEADY["period"] <= "2026-05"]
+RUN = pd.DataFrame({"period": ["2026-05"], "name": "2026-05", "currency": ["EUR"], "minor_digits": [2]})
+
+
+def record_of(found: budget.BudgetVariance) -> pd.DataFrame:
+    return carried_over(found.forecast, found.outlook_lines, period=found.period)
+
+
+def pack_of(ledger: pd.DataFrame, chart_of_then: Mapping[str, str] = KINDS, **view: Any) -> dict[str, pd.DataFrame]:
+    """What a pack of 2026-05 leaves: its ledger's sums, its figures, its forecasts, and its run."""
+    then = ledger[ledger["period"] <= "2026-05"]
+    tables = {"accounts": chart(chart_of_then), "cost_centres": view.pop("cost_centres", CENTRES)}
+    found = budget.budget_variance(then, tables, SETTINGS, period="2026-05", **view)
+    return {"actuals": then, "figures": results.figures(found), "outlook": record_of(found), "run": RUN}
+
+
+def steps(found: budget.BudgetVariance, measure: str) -> dict[str, int]:
+    rows = found.movement[found.movement["measure"] == measure]
+    return dict(zip(rows["kind"], rows["cents"].tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        pytest.param({"currency": "USD"}, "The last pack is in USD, this one in EUR", id="another currency"),
+        pytest.param({"minor_digits": 0}, "The last pack counts 0 decimals of EUR, this one 2", id="other decimals"),
+        pytest.param({"currency": None}, "In which currency the last pack counted is not on record", id="unknown"),
+    ],
+)
+def test_a_pack_in_other_money_lends_neither_movement_nor_forecasts(run: dict[str, Any], said: str) -> None:
+    prior = pack_of(STEADY)
+    prior |= {"outlook": prior["outlook"].assign(cents=7), "run": RUN.assign(**run)}
+    found = analysed(STEADY, period="2026-06", prior=prior)
+    assert found.movement.empty
+    assert found.forecast["reconstructed"].all()
+    assert totals(found, "month", "FC")["cost"] == 1000_00, "made now, from 1,000 in every month there ever was"
+    notes = " ".join(found.notes)
+    assert f"{said}: no movement is shown, and none of its forecasts is used." in notes
+    assert "None" not in notes
+    assert "nan" not in notes
+
+
+def test_the_movement_starts_from_what_the_last_pack_printed() -> None:
+    both = pd.concat([STEADY, STEADY.assign(account="5999", amount_cents=100_00)])
+    now = both.assign(account=both["account"].replace("5999", "6100"))
+    prior = pack_of(both, {**KINDS, "5999": "cost"})
+    found = analysed(now, period="2026-06", prior=prior)  # the chart of now has 6100, and 5999 no more
+    # Printed were 5 x 1,100; 5999 is recoded to 6100 and still cost: nothing was restated.
+    assert steps(found, "cost") == {"prior_ytd": 5500_00, "restatement": 0, "new_months": 1100_00, "ytd": 6600_00}
+    assert set(found.restated["kind"]) == {"recoded"}
+    said = "Nothing was restated: 34 lines of months reported before changed account only."
+    assert tables.restatement_sentence(found) == said
+    assert not [note for note in found.notes if "Chart of accounts" in note]
+
+
+def test_what_a_retyped_account_does_to_the_year_to_date_is_a_step_and_a_note() -> None:
+    found = analysed(STEADY, period="2026-06", prior=pack_of(STEADY, {**KINDS, "6000": "revenue"}))
+    assert steps(found, "result") == {
+        "prior_ytd": 5000_00,
+        "structure": -10000_00,
+        "restatement": 0,
+        "new_months": -1000_00,
+        "ytd": -6000_00,
+    }
+    moved = "moves by -5,000.00 EUR of revenue and +5,000.00 EUR of cost."
+    assert next(note for note in found.notes if "Chart of accounts" in note).endswith(moved)
+
+
+def test_a_cost_centre_of_another_site_now_is_a_step_of_the_structure() -> None:
+    both = pd.concat([STEADY, STEADY.assign(cost_centre="C2", amount_cents=1_00)])
+    moved = centres(("C1", "2020-01-01", "Ops", "South"), ("C2", "2020-01-01", "Ops", "South"))
+    found = analysed(both, period="2026-06", entity="South", cost_centres=moved, prior=pack_of(both, entity="South"))
+    assert steps(found, "cost") == {
+        "prior_ytd": 5_00,
+        "structure": 5000_00,
+        "restatement": 0,
+        "new_months": 1001_00,
+        "ytd": 6006_00,
+    }
+    assert found.restated.empty
+
+
+def test_a_year_to_date_printed_in_another_view_is_not_where_the_movement_starts() -> None:
+    prior = pack_of(STEADY)
+    marked = STEADY.assign(one_off_cents=400_00)
+    prior |= {"actuals": marked[marked["period"] <= "2026-05"]}
+    found = analysed(marked, period="2026-06", one_offs="without", prior=prior)
+    assert steps(found, "cost") == {"prior_ytd": 3000_00, "restatement": 0, "new_months": 600_00, "ytd": 3600_00}
+
+
+def test_a_forecast_of_an_account_that_left_the_chart_still_counts() -> None:
+    prior = {"outlook": record_of(analysed(BEFORE_JUNE, period="2026-05")).assign(account="5999"), "run": RUN}
+    found = analysed(STEADY, period="2026-06", prior=prior)
+    assert totals(found, "month", "FC")["cost"] == 1000_00
+    row = one(found.amounts, dimension="account", item="5999", horizon="month", scenario="FC")
+    assert (row["item2"], row["cents"]) == ("cost", 1000_00)
+    assert "hold account 5999, which the chart of accounts does not" in " ".join(found.notes)
+
+
+def test_without_one_offs_no_forecast_that_holds_them_is_used() -> None:
+    marked = STEADY.assign(one_off_cents=600_00)
+    record = record_of(analysed(marked[marked["period"] <= "2026-05"], period="2026-05"))
+    found = analysed(marked, period="2026-06", one_offs="without", prior={"outlook": record, "run": RUN})
+    assert totals(found, "month", "AC")["cost"] == totals(found, "month", "FC")["cost"] == 400_00
+    assert "The forecasts on record hold the lines marked one-off: FC of" in " ".join(found.notes)
+
+
+def test_what_was_restated_in_last_years_months_is_said_of_py() -> None:
+    late = STEADY.assign(amount_cents=STEADY["amount_cents"] + 7_00 * (STEADY["period"] == "2025-03"))
+    notes = analysed(late, period="2026-02", prior={"actuals": STEADY[STEADY["period"] <= "2025-12"]}).notes
+    assert "What was restated in last year's months is +7.00 EUR of cost in PY, full year." in notes
+    assert not [note for note in notes if "in PY, year to date" in note]
+
+
+def test_only_what_the_outlook_knows_has_a_full_years_forecast() -> None:
+    ledger = lines(*((m, "C1", account, 100) for m in MONTHS for account in ("6000", "9000", "7777")))
+    found = analysed(ledger, period="2026-06")
+    ahead = found.amounts[(found.amounts["scenario"] == "FC") & found.amounts["horizon"].isin(["roy", "fy"])]
+    assert set(ahead.loc[ahead["dimension"] == "account", "item"]) == {"6000"}
+
+
+def test_an_untyped_account_of_the_plan_alone_is_said() -> None:
+    plan = budget_rows(("original", "2026-06", None, "C1", "7777", 5), ("original", "2026-06", None, "C1", "6000", 5))
+    notes = analysed(STEADY, plan, period="2026-06").notes
+    assert [note for note in notes if note.startswith("No type is known for account 7777 (PL)")]
+
+
+def test_the_months_that_py_of_the_full_year_lacks_are_named() -> None:
+    ledger = lines(*((m, "C1", "6000", 5) for m in month_range("2025-10", "2026-11")))
+    notes = [note for note in analysed(ledger, period="2026-11").notes if "PY of the full year" in note]
+    assert len(notes) == 1
+    assert "Jan 2025, Feb 2025" in notes[0]
+    assert "Sep 2025:" in notes[0]
+    assert not [n for n in analysed(STEADY, period="2026-06").notes if "PY of the full year" in n]
+
+
+# What no figure is behind
+
+
+def test_a_draft_writes_no_number_where_a_line_does_not_stand() -> None:
+    plan = budget_rows(
+        *(("original", m, None, "C1", "6000", 1000_00) for m in month_range("2026-01", "2026-12")),
+        ("original", "2026-06", None, "C1", "4000", 500_00),
+    )
+    found = analysed(STEADY, plan, period="2026-06")
+    draft = one(found.drafts, item="Revenue")["text"]
+    assert draft.startswith("Revenue, year to date: no ledger lines against a plan of 500.00 EUR")
+    figures = results.figures(found)[results.KEY].drop(columns="quantile")
+    keys = set(map(tuple, figures.to_numpy()))
+    assert set(map(tuple, found.draft_numbers[figures.columns].to_numpy())) <= keys
+
+
+def comment(period: str, entity: str, text: str) -> dict[str, Any]:
+    named = {"measure": "variance", "dimension": "pl_line", "item": "Cost", "author": "Ann"}
+    when = {"period": period, "entity": entity, "written_on": pd.Timestamp("2026-06-30")}
+    return {**named, **when, "text": text, "amount_cents": 1}
+
+
+def test_with_one_site_earlier_comments_on_both_its_names_stand() -> None:
+    words = pd.DataFrame([comment("2026-05", "North", "of the site"), comment("2026-05", ALL, "of the whole")])
+    tables = {"accounts": chart(), "cost_centres": CENTRES.iloc[:1]}
+    found = budget.budget_variance(STEADY, {**tables, "commentary": words}, SETTINGS, period="2026-06")
+    assert set(found.comments["text"]) == {"of the site", "of the whole"}
+
+
+def test_a_comment_on_last_years_figure_is_not_held_against_this_years() -> None:
+    plan = budget_rows(*(("original", m, None, "C1", "6000", 900_00) for m in month_range("2026-01", "2026-12")))
+    tables = {"accounts": chart(), "cost_centres": CENTRES, "budget": plan}
+    for month, known in (("2025-11", False), ("2026-01", True)):
+        words = pd.DataFrame([comment(month, ALL, "so it was")])
+        found = budget.budget_variance(STEADY, {**tables, "commentary": words}, SETTINGS, period="2026-02")
+        assert found.comments["state"].tolist() == ["earlier"]
+        assert found.comments["now_cents"].notna().tolist() == [known]
 
 
 # Any company
@@ -1088,8 +1280,17 @@ def plan_in_force(folder: Path, period: str) -> dict[tuple[str, str], int]:
     return sums
 
 
+def test_every_month_of_the_real_cities_equals_its_publishers_totals(real: Path) -> None:
+    inputs = sources.read(real / "municipal")
+    placed = budget.placed(inputs.actuals("2026-06"), inputs.tables["cost_centres"], inputs.settings.calendar)
+    sums = budget.rollup(with_types(placed, inputs.tables["accounts"]), ["period", "site", "type"])
+    found = {(r.period, r.site, r.type): r.amount_cents for r in sums.itertuples(index=False)}
+    assert found == control_totals(real / "municipal")
+    assert {period for period, _, _ in found} == set(month_range("2022-01", "2026-06"))
+    assert len(found) == 54 * 3 * 2
+
+
 def test_a_real_citys_figures_equal_its_publishers_control_totals(real: Path) -> None:
-    sources = pytest.importorskip("opsanalytics.sources", reason="sources reads the tables")
     inputs = sources.read(real / "municipal")
     stated = control_totals(real / "municipal")
     plan = plan_in_force(real / "municipal", "2026-05")

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import adapters_budget
+import adapters_costing
 import adapters_drivers
 from opsanalytics.budget.drivers.bridging import bridge, pareto
 from opsanalytics.budget.drivers.currency import fx_variance
@@ -117,6 +119,24 @@ class TestFlexibleBudget:
         assert whole.tolist() == ((frame["actual_cents"] - frame["budget_cents"]) * sign).tolist()
         income = operating_income(flexed).iloc[0]
         assert income["static_cents"] + income["static_budget_effect_cents"] == income["actual_cents"]
+
+    def test_a_row_whose_unit_is_budgeted_is_flexed_also_where_no_units_are(self) -> None:
+        """7 units at 33.5 minor units are 234.5, half to even 234; from 3 units, rounded to 100, it were 233."""
+        rows = pd.DataFrame(
+            {
+                "type": "revenue",
+                "behaviour": ["variable", "variable", "fixed", "variable"],
+                "budget_cents": [0, 100, 50, 0],
+                "actual_cents": [234, 234, 50, 0],
+                "budget_units": [0, 3, 0, 0],
+                "actual_units": [7, 7, 7, None],
+                "unit_cents": pd.Series([Decimal("33.5"), Decimal("33.5"), Decimal(9), Decimal(9)], dtype=object),
+            }
+        )
+        found = flexible_budget(rows)
+        assert found["flexible_cents"].tolist() == [234, 234, 50, 0]
+        assert found["flexing"].tolist() == ["volume", "volume", "fixed", "no actual units"]
+        assert flexible_budget(rows.drop(columns="unit_cents"))["flexing"].iloc[0] == "no budget units"
 
 
 class TestPriceVolumeMix:
@@ -259,6 +279,10 @@ class TestFxVariance:
         with pytest.raises(LookupError, match="no budget rate for USD in 2026-02"):
             fx_variance(self.rows(budget_local=1, actual_local=1).assign(currency="USD", period="2026-02"), self.RATES)
 
+    def test_an_unknown_type_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="type 'income' of row 0 is unknown"):
+            fx_variance(self.rows(budget_local=1, actual_local=1, type="income"), self.RATES)
+
     @UNHURRIED
     @given(st.lists(st.tuples(UNITS, PRICES, UNITS, PRICES, st.sampled_from(["revenue", "cost"])), max_size=6))
     def test_each_row_foots_and_the_exchange_variance_is_the_sum_of_rows(self, rows: list[Any]) -> None:
@@ -367,14 +391,14 @@ class TestPareto:
 
     def test_the_rest_is_one_row_of_its_own(self) -> None:
         found = pareto(self.ITEMS, top=2)
-        assert found["item"].tolist() == ["a", "b", "Others"]
+        assert found["item"].tolist() == ["a", "b", "(others)"]
         rest = found.iloc[-1]
         assert (rest["kind"], rest["items"], rest["effect_cents"], rest["cumulative_share"]) == ("rest", 2, 35, 1.0)
 
     def test_favourable_and_adverse_can_stand_apart(self) -> None:
         found = pareto(self.ITEMS, apart=True, top=1)
         assert found["side"].tolist() == ["favourable", "favourable", "adverse"]
-        assert found["item"].tolist() == ["a", "Others", "b"]
+        assert found["item"].tolist() == ["a", "(others)", "b"]
         assert found["share"].tolist() == [0.5, 0.5, 1.0]
 
     def test_no_effect_at_all_has_no_share(self) -> None:
@@ -438,3 +462,63 @@ class TestAdapters:
         case = {"account_type": "cost", "budget_units": 10, "actual_units": 10, "budget_price": 1, "actual_price": 1}
         found = adapters_drivers.fx_price_volume({**case, "budget_rate": 1, "actual_rate": 1.5})
         assert found["exchange_variance"] == {"amount": 5, "fu": "U"}
+
+    def test_a_unit_price_counts_also_where_no_units_are_budgeted_and_costs_are_summed(self) -> None:
+        case = {"static_units": 0, "actual_units": 100, "budget_price": 10, "actual_revenue": 1000}
+        costs = {
+            "budget_variable_costs_per_unit": {"oil": 4, "tin": 2},
+            "actual_variable_costs": {"oil": 410, "tin": 190},
+        }
+        found = adapters_drivers.flexible(case | costs)
+        assert (found["static_operating_income"], found["flexible_operating_income"]) == (0, 400)
+        with pytest.raises(KeyError, match="budget_revenue"):
+            adapters_drivers.flexible({"static_units": 0, "actual_units": 100, "actual_revenue": 1000})
+
+    def test_the_quantity_variance_of_a_product_at_the_weighted_average(self) -> None:
+        """W = (100 x 5 + 300 x 3) / 400 = 3.50; the standard mix of 360 is 90 and 270."""
+        products = [
+            {"name": "A", "planned_qty": 100, "actual_qty": 120, "std_contribution": 5},
+            {"name": "B", "planned_qty": 300, "actual_qty": 240, "std_contribution": 3},
+        ]
+        found = adapters_drivers.sales_mix_quantity({"products": products})
+        assert found["quantity_variance_weighted"] == {
+            "A": {"amount": 35, "fu": "U"},
+            "B": {"amount": 105, "fu": "U"},
+        }
+
+    def test_products_given_as_a_list_come_back_as_one(self) -> None:
+        found = adapters_drivers.pvm_3term({"products": [{"name": "A", "q0": 1, "p0": 2, "q1": 1, "p1": 3}]})
+        assert [(row["name"], row["price_effect"]) for row in found["by_product"]] == [("A", 1)]
+
+    def test_numbers_shown_are_numbers(self) -> None:
+        found = adapters_budget.rounded_display({"values": [1.24, 1.24, 1.24], "decimals": 1})
+        assert found["rounded_rows"] == [1.2, 1.2, 1.2]
+        assert (found["rounded_sum"], found["sum_of_rounded"], found["difference"]) == (3.7, 3.6, 0.1)
+
+    def test_a_month_that_is_null_is_missing_and_decimals_are_kept(self) -> None:
+        months = {"period": "2026-02", "actual_by_month": {"2026-01": 5, "2026-02": None}}
+        found = adapters_budget.ytd_with_gap({**months, "budget_by_month": {"2026-01": 4, "2026-02": 4}})
+        assert (found["missing"], found["like_for_like_variance_abs"]) == (["2026-02"], 1)
+        cases = [{"ac": 12.345, "ref": 10}, {"ac": 52.5, "ref": 50, "unit": "percent"}]
+        results = adapters_budget.relative_variance({"cases": cases})["results"]
+        assert (results[0]["abs"], results[1]["abs_pp"]) == (2.345, 2.5)
+
+    def test_inputs_of_a_standard_cost_by_other_names(self) -> None:
+        standard = {"std_qty_per_unit": 4, "std_price": 2.0, "actual_price": 2.2}
+        bought = {"qty_purchased": 5000, "used_qty": 4200, **standard}
+        found = adapters_costing.material_labour({"units": 1000, "material": bought})
+        assert found["material_price"] == {"amount": 1000, "fu": "U"}  # at purchase: 5,000 x 0.20
+        idle = {"hours_paid": 220, "hours_worked": 210, "actual_rate": 10, "std_hours_per_unit": 2, "std_rate": 10}
+        found = adapters_costing.material_labour({"units": 100, "labour": idle})
+        assert (found["labour_idle"], found["labour_total"]) == ({"amount": 100, "fu": "U"}, {"amount": 200, "fu": "U"})
+        month = {"month": "Feb", "units": 0, "actual_hours": 3, "actual_cost": 60}
+        found = adapters_costing.labour_monthly({"std_hours_per_unit": 0.5, "std_rate": 20, "months": [month]})
+        assert found["by_month"][0]["labour_efficiency"] == {"amount": 60, "fu": "U"}
+
+    def test_a_mix_needs_to_know_what_was_used(self) -> None:
+        case = {"std": [{"m": "X", "qty": 6, "price": 10}, {"m": "Y", "qty": 4, "price": 5}], "actual_output": 80}
+        actual = [{"m": "X", "qty": 650, "price": 11}, {"m": "Y", "qty": 400, "price": 5}]
+        found = adapters_costing.material_mix_yield({**case, "actual": actual})
+        assert (found["mix_variance"], found["price_variance"]["amount"]) == ({"amount": 100, "fu": "U"}, 650)
+        with pytest.raises(KeyError, match="what was used"):
+            adapters_costing.material_mix_yield(case)

@@ -13,10 +13,13 @@ from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from opsanalytics import sources
+from opsanalytics import sources, tables
+from opsanalytics.budget.analysis import budget_variance
 from opsanalytics.budget.comparison import prior_year_actual, with_types
+from opsanalytics.budget.drivers.activities import UNALLOCATED
 from opsanalytics.budget.drivers.explanation import BRIDGES, DRIVERS, Explanation, explain
 from opsanalytics.budget.phasing import budget_in_force, phase_budget
+from opsanalytics.budget.result import BudgetVariance
 from opsanalytics.budget.structure import placed
 from opsanalytics.settings import Settings
 
@@ -151,13 +154,48 @@ def test_what_lacks_its_table_is_a_rest_of_its_own_and_said(lacking: str, rest: 
     assert set(kinds[[rest]]) == {"rest"}
 
 
+def in_foreign_currency(cents: int) -> pd.DataFrame:
+    """ACTUAL with so much of the revenue due to exchange rates."""
+    return ACTUAL.assign(currency_cents=ACTUAL["currency_cents"].mask(ACTUAL["account"] == "4000", cents))
+
+
+def test_what_rates_make_of_revenue_is_currency_and_not_price_too() -> None:
+    """The 1,320 were sold at rates that made 20 of them: at budget rates 12 units brought 1,300."""
+    found, usual = explained(in_foreign_currency(20_00)), steps(explained())
+    assert_foots(found)
+    changed = {driver: cents - usual[driver] for driver, cents in steps(found).items() if cents != usual[driver]}
+    assert changed == {"price": -20_00, "currency": 20_00}
+    rows = (
+        found.drivers[found.drivers["horizon"] == "ytd"].groupby(["analysis", "item", "driver"])["effect_cents"].sum()
+    )
+    assert rows["sales", "A", "price"] == 120_00 - 20_00
+    assert rows["currency", "4000", "currency"] == 20_00
+
+
+def test_rates_are_shared_by_what_products_sold_for_and_a_new_one_has_no_price() -> None:
+    """A sold for 990, B, that nobody planned, for 330: of 20.00 due to rates A has 15.00 and B 5.00."""
+    two = table(SALES, ("2026-01", "North", "A", 10, 100, 9, 110), ("2026-01", "North", "B", 0, None, 3, 110))
+    tables = {**TABLES, "sales": two}
+    usual, found = (explained(in_foreign_currency(cents), tables=tables) for cents in (0, 20_00))
+    before, after = (steps(each) for each in (usual, found))
+    assert {d: after[d] - before[d] for d in after if after[d] != before.get(d)} == {
+        "price": -15_00,
+        "new": -5_00,
+        "currency": 20_00,
+    }
+    assert after["new"] == 330_00 - 5_00
+
+
+def test_rates_of_revenue_that_no_sale_explains_stay_in_other_revenue() -> None:
+    found = steps(explained(in_foreign_currency(20_00), tables=without("sales")))
+    assert (found["other_revenue"], found["currency"]) == (315_00 - 20_00, 16_00)
+
+
 def test_a_missing_actual_in_sales_is_not_zero_units() -> None:
     unknown = TABLES["sales"].assign(actual_units=[None], actual_price=[None])
     found = explained(tables={**TABLES, "sales": unknown})
     assert steps(found)["other_revenue"] == 315_00
-    assert found.notes == (
-        "The sales of North in Jan 2026 lack an actual: their revenue variance is in other revenue.",
-    )
+    assert found.notes == ("The sales of North in Jan 2026 lack an actual: their revenue variance is not explained.",)
 
 
 def test_a_driver_without_actual_units_flexes_nothing() -> None:
@@ -185,6 +223,37 @@ def test_overtime_that_nobody_budgeted_is_left_to_other_payroll_and_said() -> No
     assert any("No overtime is budgeted" in note for note in found.notes)
 
 
+def test_sites_without_sales_rows_and_centres_without_payroll_rows_are_named() -> None:
+    south = [("2026-01", "C2", "4000", 70_00), ("2026-01", "C2", "5000", 30_00)]
+    found = explained(plan=pd.concat([PLAN, leaves(*south)]), actual=pd.concat([ACTUAL, leaves(*south)]).fillna(0))
+    assert found.notes == (
+        "The sales table has no rows for South in Jan 2026: their revenue variance is not explained.",
+        "The payroll table has no rows for C2 in Jan 2026: their variance is not explained.",
+    )
+
+
+def test_budgeted_overtime_that_is_blank_for_a_cost_centre_is_the_plan_of_its_variable_payroll() -> None:
+    """Blank as if the column were absent; 4 hours at 1.875 stated for one grade are those of the cost centre."""
+    blank = TABLES["payroll"].assign(budget_overtime_hours=[None])
+    assert steps(explained(tables={**TABLES, "payroll": blank})) == steps(explained())
+    stated = TABLES["payroll"].assign(budget_overtime_hours=[Decimal(4)])
+    found = steps(explained(tables={**TABLES, "payroll": stated}))
+    assert found["overtime"] == 7_50 - 15_00
+
+
+def test_output_beyond_budget_absorbs_fixed_overhead_as_a_memo_that_no_bridge_holds() -> None:
+    """Space: 10 units at 2.00 budgeted, 12 came and absorbed 24.00; 20.00 were spent."""
+    columns = "period cost_centre product input kind budget_output actual_output standard_quantity standard_price"
+    space = table(
+        f"{columns} actual_quantity actual_price",
+        ("2026-01", "C1", "A", "Space", "fixed_overhead", 10, 12, 1, 2, 10, 2),
+    )
+    found = explained(tables={**TABLES, "standard_costs": space})
+    rows = found.drivers[(found.drivers["analysis"] == "overhead") & (found.drivers["horizon"] == "ytd")]
+    assert rows[["item", "driver", "effect_cents"]].values.tolist() == [["Space", "production_volume", 4_00]]
+    pd.testing.assert_frame_equal(found.bridges, explained().bridges)
+
+
 def test_a_site_sees_only_its_own_sales_and_staff() -> None:
     other = TABLES["sales"].assign(site="South", actual_units=[Decimal(1000)])
     tables = {**TABLES, "sales": pd.concat([TABLES["sales"], other])}
@@ -196,7 +265,7 @@ def test_a_site_month_that_one_side_lacks_is_one_step() -> None:
     gap = pd.DataFrame({"site": ["South"], "period": ["2026-01"]}, dtype="str")
     found = explained(plan=plan, missing={"AC": gap})
     for by in ("driver", "pl_line"):
-        assert steps(found, by=by)["missing months"] == -40_00
+        assert steps(found, by=by)["(missing months)"] == -40_00
     expected = steps(explained())
     assert {k: v for k, v in steps(found).items() if k in expected and k != "PL"} == {
         k: v for k, v in expected.items() if k != "PL"
@@ -225,8 +294,8 @@ def test_the_largest_lines_are_steps_and_the_others_one() -> None:
     plan, actual = rows.assign(amount_cents=0), rows.assign(amount_cents=[*range(1, 11), 0])
     found = explain(actual, plan, actual, {"accounts": chart}, COMPANY, period="2026-01")
     bridge = steps(found, by="pl_line")
-    assert list(bridge) == ["PL", *(f"Line {k:02d}" for k in range(9, 1, -1)), "Others", "AC"]
-    assert bridge["Others"] == -3  # lines 00 and 01; line 10 has no effect
+    assert list(bridge) == ["PL", *(f"Line {k:02d}" for k in range(9, 1, -1)), "(others)", "AC"]
+    assert bridge["(others)"] == -3  # lines 00 and 01; line 10 has no effect
     assert list(steps(found, by="pl_line", reference="PY")) == ["PY", "AC"]
 
 
@@ -331,3 +400,22 @@ def test_the_sample_company_is_explained_to_the_cent(sample: Path) -> None:
     ]
     sales = found.drivers[(found.drivers["analysis"] == "sales") & (found.drivers["horizon"] == "ytd")]
     assert sales["effect_cents"].sum() == revenue[0] - revenue[1]
+
+
+def test_capacity_leaves_the_unused_cost_unallocated_and_without_it_nothing_is_said_of_it(sample: Path) -> None:
+    inputs, period = sources.read(sample), "2026-07"
+    table = inputs.tables["activities"]
+
+    def compared(activities: pd.DataFrame) -> BudgetVariance:
+        given = {**inputs.tables, "activities": activities}
+        return budget_variance(inputs.actuals(period), given, inputs.settings, period=period)
+
+    found = compared(table).activity_costs
+    pools = table[table["period"] == period].groupby("pool")
+    for pool, rows in pools:
+        unused = 1 - rows["driver_quantity"].sum() / rows["capacity"].iloc[0]
+        left = found.loc[(found["pool"] == pool) & (found["product"] == UNALLOCATED), "cents"].item()
+        assert left == pytest.approx(rows["pool_cost_cents"].iloc[0] * unused, abs=1)
+    unknown = compared(table.drop(columns="capacity"))
+    assert UNALLOCATED not in set(unknown.activity_costs["product"])
+    assert "what was left unused is not known" in tables.activity_sentence(unknown)

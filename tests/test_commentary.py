@@ -57,7 +57,7 @@ def test_a_draft_says_what_how_much_why_known_and_the_outlook() -> None:
     assert texts(small.whole())["Payroll"] == (
         "Payroll, year to date: 124.0 kEUR against a plan of 110.0 kEUR, +14.0 kEUR (12.7 %): adverse. "
         "Payroll, in effect on the result: rate of 100 -8.0 kEUR and overtime of 100 -6.0 kEUR. "
-        "Partly known: the last forecasts (some made now with the knowledge of then) had 116.0 kEUR. "
+        "Partly known: the last forecasts (1 of 2 months made now from what was known then) had 116.0 kEUR. "
         "Outlook for the full year: 700.0 kEUR against a plan of 660.0 kEUR (adverse)."
     )
 
@@ -75,7 +75,7 @@ def test_what_no_driver_explains_is_no_explanation() -> None:
     large = small.whole().bridges.copy()
     large.loc[large["kind"] == "rest", "effect_cents"] = 5 * K
     said = texts(small.whole(bridges=large))["(total)"]
-    assert "and spending +9.0 kEUR. Not explained by a driver: other revenue +5.0 kEUR." in said
+    assert "and spending +9.0 kEUR. Not explained by a driver: revenue +5.0 kEUR." in said
 
 
 def test_a_ledger_line_is_named_only_where_it_makes_half_of_the_variance_and_stands_out() -> None:
@@ -88,6 +88,14 @@ def test_a_ledger_line_is_named_only_where_it_makes_half_of_the_variance_and_sta
     assert "ledger line" not in texts(small.whole(largest=credit))["Freight"], "a credit does not make revenue larger"
     usual = lines.assign(amount_cents=lines["amount_cents"].replace(9 * K, 16 * K))
     assert "ledger line" not in texts(small.whole(largest=usual))["Freight"], "30 is not twice 16"
+
+
+@pytest.mark.parametrize(("thousands", "named"), [(60, True), (61, False), (20, True), (19, False)])
+def test_a_ledger_line_much_larger_than_the_variance_is_no_reason_for_it(thousands: int, named: bool) -> None:
+    # Freight is 40 off plan: a planned insurance of 600 is not behind that, however large.
+    lines = small.whole().largest
+    largest = lines.assign(amount_cents=lines["amount_cents"].replace(30 * K, thousands * K).replace(9 * K, K))
+    assert ("ledger line" in texts(small.whole(largest=largest))["Freight"]) == named
 
 
 def test_a_line_is_explained_by_the_drivers_of_its_accounts() -> None:
@@ -117,11 +125,20 @@ def test_without_accounts_lines_are_left_unexplained_and_nothing_is_guessed() ->
         pytest.param(40, 10, False, "Known", id="not materially off the forecast"),
         pytest.param(14, 8, True, "Partly known", id="off it, by less and on the same side"),
         pytest.param(14, 14, True, "Not known", id="as far off it as off the plan"),
+        pytest.param(14, 14, False, "Not known", id="the forecast was the plan, material by its share or not"),
+        pytest.param(14, -15, False, "Not known", id="farther off the forecast than off the plan"),
         pytest.param(14, -8, True, "Not known", id="on the other side"),
     ],
 )
 def test_what_was_known_is_judged_by_the_forecast(plan: int, forecast: int, material: bool, said: str) -> None:
-    assert known_word({"variance_cents": plan}, {"variance_cents": forecast, "material": material}) == said
+    off_plan = {"variance_cents": plan, "material": True}
+    assert known_word(off_plan, {"variance_cents": forecast, "material": material}) == said
+
+
+@pytest.mark.parametrize(("forecast", "material"), [(0, False), (8, True), (14, True), (-8, True)])
+def test_where_nothing_material_is_off_plan_there_was_nothing_to_know(forecast: int, material: bool) -> None:
+    off_plan = {"variance_cents": 14, "material": False}
+    assert known_word(off_plan, {"variance_cents": forecast, "material": material}) == "Nothing material to know"
 
 
 def test_without_forecast_outlook_drivers_and_ledger_a_draft_is_short_and_says_what_is_not_known() -> None:

@@ -238,6 +238,140 @@ def test_a_month_that_one_site_lacks_is_open_at_that_site_only() -> None:
     assert set(found.lines.loc[found.lines["period"] == "2026-02", "site"]) == {"South"}
 
 
+# Sites that are late, new or closed
+
+
+def late_in_january(*, last_year: bool, plan: bool) -> Outlook:
+    """South has not posted its January yet; each site has 1,000 a month, in the plan as in the year before."""
+    rows = [row for site in ("North", "South") for row in halves(2025, "6000", 1000, 1000, site=site) if last_year]
+    planned = [row for site in ("North", "South") for row in halves(2026, "6000", 1000, 1000, site=site)]
+    return outlook(
+        leaves([*rows, ("2026-01", "North", "6000", 1000)]),
+        plan_of(*planned) if plan else None,
+        period="2026-01",
+        calendar=MONTHLY,
+        missing=pd.DataFrame({"site": ["South"], "period": ["2026-01"]}),
+    )
+
+
+def full_year(found: Outlook, entity: str = ALL) -> dict[str, int]:
+    """The full year's cost by method."""
+    totals = found.of(entity).totals
+    part = totals[(totals["horizon"] == "fy") & (totals["measure"] == "cost")]
+    return dict(zip(part["method"], part["cents"], strict=True))
+
+
+@pytest.mark.parametrize(("last_year", "plan"), [(True, True), (True, False), (False, True)])
+def test_a_site_that_has_not_posted_yet_is_in_the_outlook_by_its_plan_or_last_year(last_year: bool, plan: bool) -> None:
+    found = late_in_january(last_year=last_year, plan=plan)
+    assert full_year(found)[COMBINED] == 24_000
+    assert full_year(found, "South")[COMBINED] == 12_000
+    assert "run_rate" not in full_year(found, "South")
+    # The whole's run rate is North's, and for South what carries it instead: missing is not zero.
+    assert set(full_year(found).values()) == {24_000}
+    assert found.notes(ALL) == ()
+
+
+def test_a_late_site_goes_by_its_plan_before_last_year_where_its_run_rate_is_asked_for() -> None:
+    rows = [*halves(2025, "6000", 7, 7, site="South"), *year(2026, "6000", 100)]
+    missing = pd.DataFrame({"site": ["South"], "period": ["2026-01"]})
+    plan = plan_of(*halves(2026, "6000", 9, 9, site="South"))
+    found = outlook(leaves(rows), plan, period="2026-01", calendar=MONTHLY, missing=missing)
+    assert full_year(found)["run_rate"] == 1200 + 12 * 9
+
+
+def test_a_site_that_nothing_speaks_for_is_left_out_and_named() -> None:
+    found = late_in_january(last_year=False, plan=False)
+    assert full_year(found) == full_year(found, "North")
+    assert found.left_out == ()  # never seen, so nobody misses it
+    rows = [*halves(2024, "6000", 5, 5, site="Old"), *halves(2025, "6000", 5, 5), *year(2026, "6000", 5)]
+    missing = pd.DataFrame({"site": ["Old"], "period": ["2026-01"]})
+    found = outlook(leaves(rows), None, period="2026-01", calendar=MONTHLY, missing=missing)
+    assert found.of("Old").totals.empty
+    assert found.left_out == ("Old",)
+    assert [note for note in found.notes(ALL) if "Old" in note]
+    assert found.notes("North") == ()
+
+
+def test_a_site_that_is_planned_to_open_has_its_plan() -> None:
+    plan = [*PLAN, *year(2026, "6000", *[0] * 6, *[30] * 6, site="South")]
+    found = of_june(LEDGER, plan)
+    assert set(rest(found, entity="South").values()) == {180}
+    assert rest(found)["run_rate"] == rest(found, entity="North")["run_rate"] + 180
+    assert set(found.lines.loc[found.lines["site"] == "South", "period"]) == {f"2026-{k:02d}" for k in range(7, 13)}
+
+
+def test_a_run_rate_begins_with_the_sites_first_line() -> None:
+    rows = [*year(2026, "6000", *[1000] * 8), *year(2026, "6000", *[100] * 8, site="South")[6:]]
+    found = outlook(leaves(rows), None, period="2026-08", calendar=MONTHLY)
+    assert rest(found, entity="South") == {"run_rate": 400, COMBINED: 400}
+    assert full_year(found, "South")[COMBINED] == 600
+    # A month that the whole ledger lacks is open where a site had begun, and not where one had not.
+    rows = [row for row in rows if row[0] != "2026-03"]
+    found = outlook(leaves(rows), None, period="2026-08", calendar=MONTHLY)
+    assert full_year(found, "South")[COMBINED] == 600
+    assert full_year(found, "North")[COMBINED] == 12_000
+
+
+def test_last_year_does_not_go_for_a_site_that_began_within_those_of_its_months() -> None:
+    # South began in July 2025: it has last year's second half, but no first half to grow from.
+    south = [*year(2025, "6000", *[10] * 12, site="South")[6:], *year(2026, "6000", *[10] * 6, site="South")]
+    found = of_june([*LEDGER, *south], None)
+    assert rest(found, entity="South") == {"run_rate": 60, "last_year_rest": 60, COMBINED: 60}
+    found = outlook(leaves([*LEDGER, *south[:-1]]), None, period="2026-05", calendar=MONTHLY)
+    assert rest(found, entity="South") == {"run_rate": 70, COMBINED: 70}
+
+
+def test_a_site_whose_plan_and_lines_are_over_has_closed() -> None:
+    south = [*halves(2025, "6000", 10, 10, site="South"), *year(2026, "6000", 10, 10, 10, site="South")]
+    plan = [*PLAN, *year(2026, "6000", 10, 10, 10, site="South")]
+    found = of_june([*LEDGER, *south], plan)
+    assert set(rest(found, entity="South").values()) == {0}
+    assert full_year(found, "South")[COMBINED] == 30
+    assert found.closed == ("South",)
+    assert [note for note in found.notes("South") if "South" in note]
+    # With a line in the last month it goes on, whatever the plan says.
+    going = of_june([*LEDGER, *south, ("2026-06", "South", "6000", 10)], plan)
+    assert going.closed == ()
+    assert rest(going, entity="South")[COMBINED] > 0
+
+
+@pytest.mark.parametrize("missing", ["2026-05", "2026-12"])
+def test_a_year_over_with_a_month_missing_is_no_certainty(missing: str) -> None:
+    rows = [*halves(2025, "6000", 100, 100), *halves(2026, "6000", 100, 100)]
+    rows += [(month, "South", "6000", 100) for month, *_ in rows if month != missing]
+    lacks = pd.DataFrame({"site": ["South"], "period": [missing]})
+    found = outlook(leaves(rows), None, period="2026-12", calendar=MONTHLY, missing=lacks)
+    assert full_year(found)[COMBINED] == 2400
+    for entity, certain in (("North", True), ("South", False), (ALL, False)):
+        totals = found.of(entity).totals
+        ends = totals.loc[totals["chosen"], ["lo_cents", "hi_cents"]]
+        assert ends.notna().all(axis=None) if certain else ends.isna().all(axis=None)
+
+
+def test_a_site_without_the_last_year_has_its_plan_when_the_year_is_over() -> None:
+    asked = []
+
+    def plan_at(month: str) -> pd.DataFrame:
+        asked.append(month)
+        return leaves(halves(2026, "6000", 50, 50, site="South"))
+
+    lacks = pd.DataFrame({"site": "South", "period": [f"2026-{k:02d}" for k in range(1, 13)]})
+    rows = leaves(halves(2026, "6000", 100, 100))
+    found = outlook(rows, plan_at, period="2026-12", calendar=MONTHLY, missing=lacks)
+    assert full_year(found)[COMBINED] == 1200 + 600
+    assert max(asked) < "2026-12"  # from December on the plan in force is next year's
+
+
+def test_a_season_takes_a_week_53_for_the_week_that_it_is() -> None:
+    # 100 a week, always: the year to 2022-12-31 has a week 53 in its last period, the one after it has not.
+    weeks = Calendar(1, "4-4-5", "last Saturday of December")
+    rows = [*year(2022, "6000", *[400, 400, 500] * 3, 400, 400, 600), *year(2023, "6000", *[400, 400, 500] * 3)]
+    assert rest(outlook(leaves(rows), None, period="2023-09", calendar=weeks))["seasonal"] == 1300
+    rows = [*year(2021, "6000", *[400, 400, 500] * 4), *year(2022, "6000", *[400, 400, 500] * 3)]
+    assert rest(outlook(leaves(rows), None, period="2022-09", calendar=weeks))["seasonal"] == 1400
+
+
 # How they are combined
 
 
@@ -409,6 +543,37 @@ def test_the_first_month_of_a_year_is_forecast_by_what_needs_no_year_to_date() -
     found = next_months(leaves(rows), plan, cutoffs=["2025-12"], calendar=MONTHLY)
     # Last year's January, the plan's January, and what the plan leaves, which is all of it: none was tested.
     assert found[["period", "cents"]].to_numpy().tolist() == [["2026-01", round((100 + 300 + 300) / 3)]]
+
+
+@given(later=ROWS, plan=PLANS, first=st.sampled_from(["2023-12", "2024-12", "2025-08"]))
+@UNHURRIED
+def test_no_later_month_changes_how_a_past_one_is_forecast(later, plan, first) -> None:  # type: ignore[no-untyped-def]
+    rows = [*FULL, *later]
+    known = leaves([row for row in rows if row[0] <= first])
+    told = next_months(known, plan_of(*plan), cutoffs=[first], calendar=MONTHLY)
+    knowing = next_months(leaves(rows), plan_of(*plan), cutoffs=[first, "2025-12", "2026-04"], calendar=MONTHLY)
+    pd.testing.assert_frame_equal(told, knowing[knowing["cutoff"] == first].reset_index(drop=True))
+
+
+def test_in_the_ledgers_first_year_a_site_is_not_known_by_what_it_does_later() -> None:
+    # Before its first line nothing is forecast, not even the plan; after North's first one South has its plan.
+    plan = plan_of(*year(2026, "6000", 0, *[30] * 11, site="South"))
+    for rows in (
+        halves(2026, "6000", 10, 10),
+        [*year(2026, "6000", 10), *halves(2026, "6000", 5, 5, site="South")[1:]],
+    ):
+        found = next_months(leaves(rows), plan, cutoffs=["2025-12", "2026-01"], calendar=MONTHLY)
+        assert found[["site", "period", "cents"]].to_numpy().tolist() == [
+            ["North", "2026-02", 10],
+            ["South", "2026-02", 30],
+        ]
+
+
+def test_a_past_months_forecast_does_not_depend_on_what_else_is_asked_for() -> None:
+    rows, plan = leaves(LEDGER), plan_of(*PLAN)
+    alone = next_months(rows, plan, cutoffs=["2026-03"], calendar=MONTHLY)
+    among = next_months(rows, plan, cutoffs=["2025-03", "2026-03"], calendar=MONTHLY)
+    pd.testing.assert_frame_equal(alone, among[among["cutoff"] == "2026-03"].reset_index(drop=True))
 
 
 def test_a_month_that_nothing_can_forecast_has_no_row() -> None:

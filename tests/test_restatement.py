@@ -36,9 +36,16 @@ def book(*rows: tuple[str, str, str, int]) -> pd.DataFrame:
 
 
 def compared(
-    before: pd.DataFrame | None, now: pd.DataFrame, prior: str | None, period: str, calendar: Calendar = JULY
+    before: pd.DataFrame | None,
+    now: pd.DataFrame,
+    prior: str | None,
+    period: str,
+    calendar: Calendar = JULY,
+    printed: dict[str, int] | None = None,
 ) -> Restatement:
-    return restatements(before, now, period=period, prior_period=prior, calendar=calendar, accounts=CHART)
+    return restatements(
+        before, now, period=period, prior_period=prior, calendar=calendar, accounts=CHART, printed=printed
+    )
 
 
 def bridge(found: Restatement, measure: str) -> list[tuple[str, str, int]]:
@@ -102,7 +109,7 @@ def test_a_month_that_lost_its_lines_is_listed_as_gone() -> None:
     assert [cents for _, _, cents in bridge(found, "revenue")] == [300_00, -110_00, 300_00, 490_00]
 
 
-def test_in_another_fiscal_year_there_is_no_bridge_but_the_list_and_the_prior_years_shift() -> None:
+def test_in_another_fiscal_year_there_is_no_bridge_but_the_list() -> None:
     now = book(("2026-05", "C1", "6000", 99_00), ("2026-06", "C1", "4000", 12_00), ("2026-07", "C1", "4000", 5_00))
     before = book(("2026-05", "C1", "6000", 90_00), ("2026-06", "C1", "4000", 12_00))
     found = compared(before, now, "2026-06", "2026-07")
@@ -110,11 +117,6 @@ def test_in_another_fiscal_year_there_is_no_bridge_but_the_list_and_the_prior_ye
     assert "another fiscal year" in found.note
     assert "Jun 2026" in found.note
     assert found.restated["change_cents"].tolist() == [9_00]
-    shifts = found.shifts.set_index(["measure", "scenario", "horizon"])["cents"]
-    assert shifts["cost", "PY", "fy"] == 9_00  # May 2026 is in the year before
-    assert shifts["result", "PY", "fy"] == -9_00
-    assert shifts["cost", "PY", "ytd"] == 0  # but not in its first month, July 2025
-    assert shifts["cost", "AC", "ytd"] == 0
 
 
 def test_months_older_than_the_fiscal_year_are_listed_and_are_not_in_its_bridge() -> None:
@@ -123,13 +125,71 @@ def test_months_older_than_the_fiscal_year_are_listed_and_are_not_in_its_bridge(
     found = compared(before, now, "2026-08", "2026-09")
     assert found.restated["period"].tolist() == ["2025-08", "2026-08", "2026-08", "2026-08"]
     assert dict(bridge_sums(found))["cost"] == 2_00
-    shifts = found.shifts.set_index(["measure", "scenario", "horizon"])["cents"]
-    assert (shifts["cost", "AC", "ytd"], shifts["cost", "PY", "ytd"], shifts["cost", "PY", "fy"]) == (2_00, 1_00, 1_00)
 
 
 def bridge_sums(found: Restatement) -> list[tuple[str, int]]:
     rows = found.movement[found.movement["kind"] == "restatement"]
     return list(zip(rows["measure"], rows["cents"], strict=True))
+
+
+# What the last pack printed, and what chart and structure do to it
+
+#: 5999 was cost when the last pack was printed; CHART knows it no more, and 8000 neither.
+GONE = book(*((month, "C1", account, 100_00) for month in ("2026-07", "2026-08") for account in ("6000", "5999")))
+PRINTED = {"revenue": 0, "cost": 400_00, "result": -400_00}
+
+
+def test_the_bridge_starts_from_what_was_printed_and_what_the_chart_lost_is_a_step_of_its_own() -> None:
+    now = pd.concat([GONE, book(("2026-09", "C1", "6000", 30_00))])
+    found = compared(GONE, now, "2026-08", "2026-09", printed=PRINTED)
+    assert bridge(found, "cost") == [
+        ("prior_ytd", "", 400_00),
+        ("structure", "", -200_00),
+        ("restatement", "", 0),
+        ("new_months", "2026-09", 30_00),
+        ("ytd", "", 230_00),
+    ]
+    assert found.restated.empty
+
+
+def test_an_account_recoded_to_another_restates_nothing() -> None:
+    recoded = GONE.assign(account=GONE["account"].replace("5999", "6100"))
+    chart = pd.concat([CHART, pd.DataFrame({"account": ["6100"], "type": ["cost"], "pl_line": ["Fuel"]})])
+    found = restatements(
+        GONE, recoded, period="2026-08", prior_period="2026-08", calendar=JULY, accounts=chart, printed=PRINTED
+    )
+    # 200 + 200 were printed, and are 6000 and 6100 now: no step but the levels, and the list says what went where.
+    assert bridge(found, "cost") == [("prior_ytd", "", 400_00), ("restatement", "", 0), ("ytd", "", 400_00)]
+    assert found.restated[["account", "change_cents", "effect_cents", "kind"]].to_numpy().tolist() == 2 * [
+        ["5999", -100_00, 0, "recoded"],
+        ["6100", 100_00, 0, "recoded"],
+    ]
+
+
+def test_a_late_posting_beside_a_recoded_amount_is_restated() -> None:
+    before = book(("2026-08", "C1", "5999", 100_00), ("2026-08", "C2", "6000", 50_00))
+    now = book(("2026-08", "C1", "6000", 100_00), ("2026-08", "C2", "6000", 57_00))
+    found = compared(before, now, "2026-08", "2026-08", printed={"revenue": 0, "cost": 150_00, "result": -150_00})
+    assert bridge(found, "cost") == [("prior_ytd", "", 150_00), ("restatement", "", 7_00), ("ytd", "", 157_00)]
+    assert found.restated.set_index(["cost_centre", "account"])["kind"].to_dict() == {
+        ("C1", "5999"): "recoded",
+        ("C1", "6000"): "recoded",
+        ("C2", "6000"): "restated",
+    }
+
+
+def test_revenue_that_became_cost_is_restated_and_not_recoded() -> None:
+    before, now = (book(("2026-08", "C1", account, 9_00)) for account in ("4000", "6000"))
+    found = compared(before, now, "2026-08", "2026-08", printed={"revenue": 9_00, "cost": 0, "result": 9_00})
+    assert [cents for _, _, cents in bridge(found, "result")] == [9_00, -18_00, -9_00]
+    assert set(found.restated["kind"]) == {"restated"}
+
+
+def test_a_retyped_account_is_a_step_of_the_chart_and_restates_nothing() -> None:
+    ledger = book(("2026-08", "C1", "6000", 5_00))
+    found = compared(ledger, ledger, "2026-08", "2026-08", printed={"revenue": 5_00, "cost": 0, "result": 5_00})
+    assert [step for step in bridge(found, "result") if step[0] == "structure"] == [("structure", "", -10_00)]
+    assert found.restated.empty
 
 
 def test_history_that_no_pack_reported_is_no_restatement() -> None:
@@ -183,6 +243,7 @@ ROWS = st.tuples(
     now=st.lists(ROWS, max_size=25),
     prior=st.sampled_from(month_range("2026-01", "2026-09")),
     start=st.integers(1, 12),
+    printed=st.one_of(st.none(), st.tuples(st.integers(-(10**15), 10**15), st.integers(-(10**15), 10**15))),
     order=st.randoms(use_true_random=False),
 )
 def test_the_bridge_foots_whatever_changed_and_the_order_of_rows_does_not_matter(
@@ -190,12 +251,17 @@ def test_the_bridge_foots_whatever_changed_and_the_order_of_rows_does_not_matter
     now: list[tuple[str, str, str, int]],
     prior: str,
     start: int,
+    printed: tuple[int, int] | None,
     order: object,
 ) -> None:
     calendar = Calendar(start)
     sides = book(*before), book(*now)
     kept = [side.copy() for side in sides]
-    found = compared(*sides, prior, "2026-10", calendar)
+    start_from = None
+    if printed is not None:
+        revenue, cost = printed
+        start_from = {"revenue": revenue, "cost": cost, "result": revenue - cost}
+    found = compared(*sides, prior, "2026-10", calendar, start_from)
     for side, copy in zip(sides, kept, strict=True):
         pd.testing.assert_frame_equal(side, copy)
     for measure, steps in found.movement.groupby("measure"):
@@ -204,9 +270,13 @@ def test_the_bridge_foots_whatever_changed_and_the_order_of_rows_does_not_matter
         whole = {"revenue": sums["4000"], "cost": sums["6000"], "result": sums["4000"] - sums["6000"]}[str(measure)]
         assert steps["cents"].iloc[-1] == whole
         assert sum(map(int, steps["cents"].iloc[:-1])) == whole
+        assert start_from is None or steps["cents"].iloc[0] == start_from[str(measure)]
+    steps = found.movement[(found.movement["kind"] == "restatement") & (found.movement["measure"] == "result")]
+    to_date = found.restated[found.restated["period"].isin(calendar.months(prior, "ytd"))]
+    assert steps.empty or sum(map(int, steps["cents"])) == sum(map(int, to_date["effect_cents"]))
     for rows in (before, now):
         order.shuffle(rows)  # type: ignore[attr-defined]
-    again = compared(book(*before), book(*now), prior, "2026-10", calendar)
+    again = compared(book(*before), book(*now), prior, "2026-10", calendar, start_from)
     pd.testing.assert_frame_equal(again.restated, found.restated)
     pd.testing.assert_frame_equal(again.movement, found.movement)
 
@@ -258,7 +328,9 @@ def test_the_last_packs_ledger_is_kept_as_summed_up_to_its_month(tmp_path: Path)
         ["2026-07", "C1", "6000", 125, 25],
         ["2026-08", "C1", "6000", -7, 0],
     ]
-    assert pd.read_parquet(kept / "run.parquet").to_numpy().tolist() == [["2026-08", "2026-08", "EUR", 2]]
+    assert pd.read_parquet(kept / "run.parquet").to_numpy().tolist() == [
+        ["2026-08", "2026-08", "EUR", 2, "as_posted", "with"]
+    ]
 
 
 def test_a_run_of_an_older_version_lends_what_it_has(tmp_path: Path) -> None:
@@ -277,3 +349,61 @@ def test_the_prior_is_the_latest_finished_run_of_an_earlier_month_also_when_a_mo
     assert manifest.latest_prior(tmp_path, "2026-09") == tmp_path / "2026-08.1"
     a_run(tmp_path, "2026-09", started="2026-10-03T08:00:00+00:00")
     assert manifest.latest_prior(tmp_path, "2026-09") == tmp_path / "2026-08.1"
+
+
+def comments(period: str, *items: str, text: str) -> pd.DataFrame:
+    columns = {"entity": "(all)", "period": period, "measure": "variance", "dimension": "pl_line"}
+    return pd.DataFrame({"item": list(items)}).assign(**columns, text=text)
+
+
+def test_comments_are_kept_from_pack_to_pack_and_a_newer_one_replaces_an_older(tmp_path: Path) -> None:
+    july, august, september = (a_run(tmp_path, f"2026-0{month}") for month in (7, 8, 9))
+    comments("2026-07", "Pay", "Fuel", text="in July").to_parquet(july / "inputs" / "commentary.parquet")
+    now = pd.concat([comments("2026-08", "Pay", text="in August"), comments("2026-07", "Fuel", text="corrected")])
+    now.to_parquet(august / "inputs" / "commentary.parquet")
+    manifest.keep_prior(july, august)
+    manifest.keep_prior(august, september)
+    kept = pd.read_parquet(september / "inputs" / "prior" / "commentary.parquet")
+    assert set(kept[["period", "item", "text"]].itertuples(index=False, name=None)) == {
+        ("2026-07", "Pay", "in July"),
+        ("2026-07", "Fuel", "corrected"),
+        ("2026-08", "Pay", "in August"),
+    }
+
+
+def reporting(run: Path, *, currency: str = "EUR", cents: int = 1, entity: str = "(all)") -> Path:
+    """Give a run the figures of a budget variance, an outlook and its currency."""
+    pd.DataFrame({"report": ["budget_variance"], "entity": [entity]}).to_parquet(run / "figures.parquet")
+    pd.DataFrame({"cents": [cents] if entity == "(all)" else []}).to_parquet(run / "outlook.parquet")
+    settings = json.dumps({"currency": currency, "minor_digits": 2})
+    (run / "inputs" / "settings.json").write_text(settings, encoding="utf-8")
+    return run
+
+
+def test_a_month_run_again_in_part_does_not_hide_its_whole_record(tmp_path: Path) -> None:
+    reporting(a_run(tmp_path, "2026-08.1", started="2026-10-01T08:00:00+00:00"), cents=5)
+    again = reporting(a_run(tmp_path, "2026-08", started="2026-10-02T08:00:00+00:00"), entity="Cork")
+    manifest.keep_prior(again, tmp_path / "now")
+    kept = tmp_path / "now" / "inputs" / "prior"
+    assert pd.read_parquet(kept / "outlook.parquet")["cents"].tolist() == [5]
+    assert pd.read_parquet(kept / "figures.parquet")["entity"].tolist() == ["(all)"]
+    assert pd.read_parquet(kept / "run.parquet")["name"].tolist() == ["2026-08.1"]
+
+
+def test_a_record_in_another_currency_than_the_last_packs_is_not_kept(tmp_path: Path) -> None:
+    reporting(a_run(tmp_path, "2026-07"), currency="USD")
+    last = reporting(a_run(tmp_path, "2026-08"))
+    (last / "outlook.parquet").unlink()
+    manifest.keep_prior(last, tmp_path / "now")
+    assert not (tmp_path / "now" / "inputs" / "prior" / "outlook.parquet").exists()
+
+
+def test_the_last_packs_view_is_on_record(tmp_path: Path) -> None:
+    last = reporting(a_run(tmp_path, "2026-08"))
+    content = manifest.read_manifest(last)
+    assert content is not None
+    asked = {"01_budget_variance": {"structure": "as_current", "one_offs": "without"}}
+    manifest.write_json(last / manifest.FILE, {**content, "plan": {"parameters": asked}})
+    manifest.keep_prior(last, tmp_path / "now")
+    run = pd.read_parquet(tmp_path / "now" / "inputs" / "prior" / "run.parquet")
+    assert run[["structure", "one_offs"]].to_numpy().tolist() == [["as_current", "without"]]

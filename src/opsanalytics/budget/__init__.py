@@ -67,7 +67,6 @@ from opsanalytics.budget.leaves import AS_CURRENT, AS_POSTED, LEAF, WITH, WITHOU
 from opsanalytics.budget.ledger import (
     ANOMALY_RULES,
     Restatement,
-    flags_left_out,
     largest_lines,
     ledger_flags,
     restatements,
@@ -116,7 +115,6 @@ __all__ = [
     "comments_on",
     "draft_commentary",
     "explain",
-    "flags_left_out",
     "flexible_budget",
     "forecasts_on_record",
     "fx_variance",

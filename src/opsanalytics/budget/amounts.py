@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from opsanalytics.budget.comparison import COMPLETE, EFFECT_SIGN, INCOMPLETE, judged, part_of_weeks
+from opsanalytics.budget.comparison import COMPLETE, EFFECT_SIGN, INCOMPLETE, SUMS, judged, part_of_weeks
 from opsanalytics.budget.leaves import LEAF
 from opsanalytics.formats import TOTAL
 from opsanalytics.periods import HORIZONS, Calendar, prior_year
@@ -27,7 +27,6 @@ MEASURES = ("revenue", "cost", "result")
 ACTUAL_HORIZONS = ("month", "qtd", "ytd")
 KEYS = ["measure", "dimension", "item", "dimension2", "item2"]
 _COUNTED = ("revenue", "cost")
-_SUMS = ["actual_cents", "reference_cents", "like_for_like_cents", "actual_rows", "reference_rows"]
 _COMPARED = [
     *("actual_cents", "reference_cents", "variance_cents", "effect_cents", "share"),
     *("material", "found_in", "status", "like_for_like_cents"),
@@ -75,7 +74,8 @@ class Book:
         """Return the rest of the year, or the year: its actuals to date and all open months."""
         actual = self.sides["AC"]
         actual = actual[actual["period"].isin(self.calendar.months(self.period, "ytd"))]
-        ahead = self.sides["open"]
+        counted = self.leaves["type"].isin(_COUNTED).to_numpy()  # what the outlook knows; of the others nothing is open
+        actual, ahead = (side[counted[side["leaf"]]] for side in (actual, self.sides["open"]))
         if not self.outlook or (actual.empty and ahead.empty):
             return None
         return ahead[ahead["period"] > self.period] if horizon == "roy" else pd.concat([actual, ahead])
@@ -211,13 +211,13 @@ def variances(
     columns = [*KEYS, "name", "horizon", "reference", *_COMPARED]
     if not pieces:
         return in_order(pd.DataFrame(columns=columns))
-    sums = by_dimension(pd.concat(pieces), found.leaves, len(views), _SUMS)
+    sums = by_dimension(pd.concat(pieces), found.leaves, len(views), SUMS)
     compared = _viewed(judged(sums, materiality), views, ["horizon", "reference", "status"])
     return in_order(_named(compared, names)[columns])
 
 
 def _pairs(found: Book, actual: pd.DataFrame, other: pd.DataFrame, reference: str, lost: pd.DataFrame) -> pd.DataFrame:
-    """Stack both sides of one comparison: [leaf, *_SUMS]."""
+    """Stack both sides of one comparison: [leaf, *SUMS]."""
     kinds = found.leaves["type"].to_numpy()
     if reference == "FC":  # what is never forecast, statistical accounts, is not compared with a forecast of zero
         actual = actual[np.isin(kinds[actual["leaf"]], [*_COUNTED, *np.unique(kinds[other["leaf"]])])]
@@ -237,12 +237,16 @@ def _pairs(found: Book, actual: pd.DataFrame, other: pd.DataFrame, reference: st
 
 def _comparable(found: Book, rows: pd.DataFrame, lost: pd.DataFrame) -> np.ndarray:
     """Return the cents of `rows`, zero where a site's month is lost."""
-    cents = rows["cents"].to_numpy()
+    return np.where(_lost(found, rows, lost), 0, rows["cents"].to_numpy())
+
+
+def _lost(found: Book, rows: pd.DataFrame, lost: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which of `rows` are in a month that `lost` ([site, period]) says their site lacks?"""
     if lost.empty:
-        return cents
+        return np.zeros(len(rows), dtype=bool)
     sites = found.leaves["site"].to_numpy()[rows["leaf"]]
     place = pd.MultiIndex.from_arrays([sites, rows["period"]], names=["site", "period"])
-    return np.where(place.isin(pd.MultiIndex.from_frame(lost[["site", "period"]])), 0, cents)
+    return place.isin(pd.MultiIndex.from_frame(lost[["site", "period"]]))
 
 
 def _without_week_53(found: Book, rows: pd.DataFrame, cents: np.ndarray) -> np.ndarray:
@@ -259,21 +263,23 @@ def _without_week_53(found: Book, rows: pd.DataFrame, cents: np.ndarray) -> np.n
     return cut
 
 
-def crossed(found: Book) -> pd.DataFrame:
-    """Compare the year to date with the plan by cost centre and P&L line at once.
+def crossed(found: Book, lost: pd.DataFrame) -> pd.DataFrame:
+    """Compare the year to date with the plan by cost centre and P&L line at once, over the months that both hold.
 
-    Returns [cost_centre, pl_line, type, actual_cents, reference_cents, variance_cents, effect_cents], sorted, where
-    either side has a leaf; empty where AC or PL does not stand.
+    `lost` ([site, period]) names the months that AC lacks: they are left out on both sides, so that the effects add up
+    to the comparable effect on the result. Returns [cost_centre, pl_line, type, actual_cents, reference_cents,
+    variance_cents, effect_cents], sorted, where either side has a leaf; empty where AC or PL does not stand.
     """
     keys, money = ["cost_centre", "pl_line", "type"], ["actual_cents", "reference_cents"]
-    sides = [found.of(scenario, "ytd") for scenario in ("AC", "PL")]
-    pieces = []
-    for side, column in zip(sides, money, strict=True):
-        if side is not None and not any(other is None for other in sides):
-            pieces.append(found.leaves[keys].iloc[side["leaf"]].assign(**{column: side["cents"].to_numpy()}))
-    stacked = pd.concat([pd.DataFrame(columns=[*keys, *money]), *pieces]) if not pieces else pd.concat(pieces)
-    stacked = stacked.reindex(columns=[*keys, *money]).fillna(dict.fromkeys(money, 0))
-    stacked = stacked.astype(dict.fromkeys(keys, "str") | dict.fromkeys(money, "int64"))
+    actual, plan = (found.of(scenario, "ytd") for scenario in ("AC", "PL"))
+    pieces = [pd.DataFrame(columns=[*keys, *money])]
+    if actual is not None and plan is not None:
+        for side, column in zip((actual, plan), money, strict=True):
+            kept = side[~_lost(found, side, lost)]
+            own = found.leaves[keys].iloc[kept["leaf"]]
+            pieces.append(own.assign(**dict.fromkeys(money, 0) | {column: kept["cents"].to_numpy()}))
+    kinds = dict.fromkeys(keys, "str") | dict.fromkeys(money, "int64")
+    stacked = pd.concat([piece.astype(kinds) for piece in pieces])
     sums = stacked.groupby(keys)[money].sum().reset_index()
     change = sums["actual_cents"] - sums["reference_cents"]
     effect = change * sums["type"].map(EFFECT_SIGN).fillna(0).astype("int64")

@@ -2,24 +2,24 @@
 
 `budget_variance` is the table of contents: the sides are brought to one form (`leaves`), past forecasts are taken from
 the record and the rest of the year from the outlook, all of it is added up and compared (`amounts`), explained by its
-drivers (`explanation`), set against what was reported before (`restatement`), searched for odd ledger lines
+drivers (`explanation`), set against what was reported before (`earlier`, `restatement`), searched for odd ledger lines
 (`anomalies`), and put into words (`commentary`, `notes`).
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import pandas as pd
 
-from opsanalytics.budget.amounts import amounts, book, crossed, monthly, variances
+from opsanalytics.budget.amounts import Book, amounts, book, crossed, monthly, variances
 from opsanalytics.budget.commentary import comments_on, draft_commentary
 from opsanalytics.budget.comparison import EFFECT_SIGN, prior_year_actual
 from opsanalytics.budget.drivers.activities import ActivityCosts, activity_costs
 from opsanalytics.budget.drivers.explanation import explain
+from opsanalytics.budget.earlier import Earlier, last_pack
 from opsanalytics.budget.forecasting.methods import COMBINED
 from opsanalytics.budget.forecasting.outlook import Outlook, next_months, outlook
 from opsanalytics.budget.forecasting.record import forecasts_on_record
@@ -37,13 +37,48 @@ from opsanalytics.budget.leaves import (
 from opsanalytics.budget.ledger.anomalies import ledger_flags
 from opsanalytics.budget.ledger.lines import LINE, largest_lines, typed
 from opsanalytics.budget.ledger.restatement import Restatement, restatements
-from opsanalytics.budget.notes import forecast_notes, missing_notes, view_notes, week_notes
-from opsanalytics.budget.result import BudgetVariance
+from opsanalytics.budget.notes import (
+    forecast_notes,
+    missing_notes,
+    prior_year_notes,
+    restatement_notes,
+    view_notes,
+    week_notes,
+)
+from opsanalytics.budget.result import BudgetVariance, Findings, comparable
 from opsanalytics.budget.structure import centre_names
 from opsanalytics.formats import ALL, TOTAL, UNASSIGNED
 from opsanalytics.settings import Settings
 
-_NOTHING: Mapping[str, pd.DataFrame] = MappingProxyType({})
+
+@dataclass(frozen=True)
+class _View:
+    """Who looks at the ledger, and how."""
+
+    entity: str
+    structure: str
+    one_offs: str
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """The sides of an entity as leaves: period, LEAF, and amount_cents or (forecasts) cents.
+
+    company: the actuals of every site. rules: how each line of the plan came to its months. last_year: at the months
+    compared with. forecast: of each month to date, before it began; ahead: of the open months. missing: by scenario,
+    [site, period] that it lacks. on_record: the months that have a forecast, company wide.
+    """
+
+    company: pd.DataFrame
+    actual: pd.DataFrame
+    plan: pd.DataFrame
+    rules: pd.DataFrame
+    last_year: pd.DataFrame
+    forecast: pd.DataFrame
+    ahead: pd.DataFrame
+    outlook: Outlook
+    missing: Mapping[str, pd.DataFrame]
+    on_record: frozenset[str]
 
 
 def budget_variance(
@@ -64,46 +99,29 @@ def budget_variance(
     for each three; later periods are not looked at. `tables` holds the checked accounts and cost_centres, and any
     other table there is. `structure`: "as_posted" gives each month the department and site that a cost centre had at
     its end, "as_current" those at the end of `period`, for AC, PL, PY and FC alike. `one_offs` "without" takes lines
-    marked one-off out of AC and PY. `prior` holds the frames that the run before left, `ledger` the checked ledger
-    lines. Raises LookupError for an entity or a budget version that does not exist, naming those that do, and
-    ValueError for an unknown view.
+    marked one-off out of AC and PY, and out of what FC is made from. `prior` holds the frames that the run before left,
+    `ledger` the checked ledger lines. Raises LookupError for an entity or a budget version that does not exist, naming
+    those that do, and ValueError for an unknown view.
     """
     refuse_unknown(tables, entity=entity, structure=structure, one_offs=one_offs)
-    source, prior = Source(actuals, tables, settings, period), _NOTHING if prior is None else prior
-    calendar = settings.calendar
+    source, view = Source(actuals, tables, settings, period), _View(entity, structure, one_offs)
+    earlier = last_pack(prior or {}, settings, structure=structure, one_offs=one_offs)
 
-    # The sides in one form, cut to the entity
-    company = source.leaves(source.seen(one_offs), structure)
-    budget = source.plan()
-    planned = source.leaves(budget.months, structure)
-    missing = {
-        scenario: of_entity(cells, entity).reset_index(drop=True)
-        for scenario, cells in lacking(source, company, planned).items()
-    }
-    actual, plan = of_entity(company, entity), of_entity(planned, entity)
-    last_year = prior_year_actual(actual, calendar)
-    ahead, past = _forecasts(source, prior, one_offs)
-    forecast = of_entity(source.leaves(past, structure), entity)
-    open_months = of_entity(source.leaves(ahead.lines, structure), entity)
-
-    # Added up and compared
-    found = book(
-        {"PY": _cents(last_year), "PL": _cents(plan), "AC": _cents(actual), "FC": forecast, "open": open_months},
-        calendar=calendar,
+    sides = _sides(source, earlier, view)
+    found = _book(source, sides)
+    sums, own = amounts(found), sides.outlook.of(entity)
+    compared = variances(found, sides.missing, _names(source, found.leaves), settings.materiality)
+    why = explain(
+        *(sides.actual, sides.plan, sides.last_year, tables, settings),
         period=period,
-        forecast=frozenset(past["period"]),
-        outlook=not ahead.methods.empty,
+        entity=entity,
+        missing=sides.missing,
     )
-    sums = amounts(found)
-    names = _names(tables, settings, period, found.leaves)
-    own = ahead.of(entity)
-
-    # Why, what was reported before, and what products cost
-    why = explain(actual, plan, last_year, tables, settings, period=period, entity=entity, missing=missing)
-    before = _restated(source, prior, company, entity, structure, one_offs)
+    since = _since_the_last_pack(source, earlier, sides.company, view)
     costs = _activity_costs(source, entity)
+    flags, largest = _ledger_lines(ledger, source, view, sides.actual, compared)
 
-    compared = BudgetVariance(
+    findings = Findings(
         period=period,
         entity=entity,
         currency=settings.currency,
@@ -112,131 +130,63 @@ def budget_variance(
         structure=structure,
         one_offs=one_offs,
         amounts=sums,
-        variances=variances(found, missing, names, settings.materiality),
+        variances=compared,
         monthly=monthly(found),
-        forecast=forecast.reset_index(drop=True),
+        forecast=sides.forecast.reset_index(drop=True),
         outlook=_against_plan(_moved(own.totals, sums), sums),
-        outlook_lines=open_months.reset_index(drop=True),
+        outlook_lines=sides.ahead.reset_index(drop=True),
         outlook_accuracy=own.accuracy,
-        crossed=crossed(found),
+        crossed=crossed(found, sides.missing["AC"]),
         drivers=why.drivers,
         bridges=why.bridges,
-        restated=before.restated,
-        movement=before.movement,
-        flags=typed(pd.DataFrame(columns=["rule", *LINE, "why", "others"])),
-        largest=typed(pd.DataFrame(columns=["dimension", "item", "item2", "rank", *LINE])),
-        comments=pd.DataFrame(),
-        drafts=pd.DataFrame(),
-        draft_numbers=pd.DataFrame(),
+        restated=since.restated,
+        movement=since.movement,
+        flags=flags,
+        largest=largest,
         activity_rates=costs.activity_rates,
         activity_costs=costs.activity_costs,
-        phasing=_rules_of(budget.rules, plan),
-        missing=tuple(m for m in calendar.year_months(period) if m in set(missing["AC"]["period"])),
-        missing_at=missing["AC"],
-        notes=(
-            *view_notes(structure, one_offs, _one_off(source, structure, entity), settings, period),
-            *missing_notes(actual, missing["AC"]),
-            *week_notes(calendar, period),
-            *forecast_notes(forecast),
-            *why.notes,
-            *((before.note,) if before.note else ()),
-        ),
+        phasing=_rules_of(sides.rules, sides.plan),
+        missing=tuple(sorted(set(sides.missing["AC"]["period"]))),
+        missing_at=sides.missing["AC"],
+        notes=tuple(_notes(source, view, sides, earlier, since, why.notes)),
     )
-
-    # The ledger lines behind it, and the words
-    return _in_words(_with_lines(compared, source, actual, ledger), source, prior, company)
-
-
-def _one_off(source: Source, structure: str, entity: str) -> pd.DataFrame:
-    return of_entity(source.leaves(source.one_off(), structure), entity)
+    comments = _comments(findings, source, earlier, sides.company)
+    drafts, numbers = draft_commentary(findings, tables["accounts"])
+    return BudgetVariance(**vars(findings), comments=comments, drafts=drafts, draft_numbers=numbers)
 
 
-def _restated(
-    source: Source,
-    prior: Mapping[str, pd.DataFrame],
-    company: pd.DataFrame,
-    entity: str,
-    structure: str,
-    one_offs: str,
-) -> Restatement:
-    """Set the ledger against the one that the last pack was made of, both in today's structure."""
-    calendar, period = source.settings.calendar, source.period
-    if "actuals" not in prior or prior["actuals"].empty:
-        return restatements(None, company, period=period, prior_period=None, calendar=calendar)
-    earlier = prior["actuals"]
-    run = prior.get("run", pd.DataFrame())
-    last = str(run["period"].iloc[0]) if len(run) else str(earlier["period"].max())
-    if len(run) and (run["currency"].iloc[0], run["minor_digits"].iloc[0]) != _unit(source.settings):
-        found = restatements(None, company, period=period, prior_period=None, calendar=calendar)
-        then, now = run["currency"].iloc[0], source.settings.currency
-        return dataclasses.replace(found, note=f"The last pack is in {then}, this one in {now}: no movement is shown.")
-    return restatements(
-        of_entity(source.leaves(without(earlier, one_offs), structure), entity),
-        of_entity(company, entity),
-        period=period,
-        prior_period=last,
-        calendar=calendar,
-        reported_since=str(earlier["period"].min()),
+# The sides in one form, cut to the entity
+
+
+def _sides(source: Source, earlier: Earlier, view: _View) -> _Sides:
+    company, budget = source.booked(view.one_offs, view.structure), source.plan()
+    planned = source.leaves(budget.months, view.structure)
+    actual = of_entity(company, view.entity)
+    ahead, past = _forecasts(source, earlier.outlook, view.one_offs)
+    return _Sides(
+        company=company,
+        actual=actual,
+        plan=of_entity(planned, view.entity),
+        rules=budget.rules,
+        last_year=prior_year_actual(actual, source.settings.calendar),
+        forecast=of_entity(_placed(source, past, view.structure), view.entity),
+        ahead=of_entity(source.leaves(ahead.lines, view.structure), view.entity),
+        outlook=ahead,
+        missing={
+            scenario: of_entity(cells, view.entity).reset_index(drop=True)
+            for scenario, cells in lacking(source, company, planned).items()
+        },
+        on_record=frozenset(past["period"]),
     )
 
 
-def _unit(settings: Settings) -> tuple[str, int]:
-    return settings.currency, settings.minor_digits
-
-
-def _activity_costs(source: Source, entity: str) -> ActivityCosts:
-    """Return what the pools cost the products in each month to date; they know no site, so for the whole only."""
-    columns = ["period", "pool", "product", "pool_cost_cents", "driver", "driver_quantity"]
-    rows = source.tables.get("activities", pd.DataFrame(columns=columns))
-    months = source.settings.calendar.months(source.period, "ytd") if entity == ALL else ()
-    return activity_costs(rows[rows["period"].isin(months)], minor_digits=source.settings.minor_digits)
-
-
-def _with_lines(found: BudgetVariance, source: Source, actual: pd.DataFrame, ledger: Path | None) -> BudgetVariance:
-    """Add the ledger lines to look at, and those behind each material variance."""
-    if ledger is None:
-        return found
-    calendar, places = source.settings.calendar, actual[["period", "cost_centre", "account", "pl_line", "type"]]
-    return dataclasses.replace(
-        found,
-        flags=ledger_flags(
-            ledger,
-            source.tables["accounts"],
-            period=found.period,
-            calendar=calendar,
-            places=None if found.entity == ALL else places,
-            floor_cents=found.materiality.amount_cents // 10,
-            minor_digits=found.minor_digits,
-        ),
-        largest=largest_lines(ledger, found.comparable, places, period=found.period, calendar=calendar),
-    )
-
-
-def _in_words(
-    found: BudgetVariance, source: Source, prior: Mapping[str, pd.DataFrame], company: pd.DataFrame
-) -> BudgetVariance:
-    """Add the analysts' comments, this month's and those of the run before, and the drafts."""
-    written = [frames["commentary"] for frames in (prior, source.tables) if "commentary" in frames]
-    sites = set(company["site"]) - {UNASSIGNED}
-    comments = comments_on(
-        pd.concat(written, ignore_index=True) if written else None,
-        found.comparable,
-        period=found.period,
-        entity=found.entity,
-        materiality_cents=found.materiality.amount_cents,
-        also=[ALL, *sites] if len(sites) == 1 and found.entity in {ALL, *sites} else [],
-    )
-    drafts, numbers = draft_commentary(found, source.tables["accounts"])
-    return dataclasses.replace(found, comments=comments, drafts=drafts, draft_numbers=numbers)
-
-
-def _forecasts(source: Source, prior: Mapping[str, pd.DataFrame], one_offs: str) -> tuple[Outlook, pd.DataFrame]:
+def _forecasts(source: Source, record: pd.DataFrame | None, one_offs: str) -> tuple[Outlook, pd.DataFrame]:
     """Return the company's outlook at PERIOD, and what the months to date were forecast to be before they began.
 
     Both see each cost centre with all its history at the place it has at the end of PERIOD.
     """
     calendar, period = source.settings.calendar, source.period
-    company = source.leaves(source.seen(one_offs), AS_CURRENT)
+    company = source.booked(one_offs, AS_CURRENT)
     missing = lacking(source, company, source.leaves(source.plan().months, AS_CURRENT))["AC"]
     months = frozenset(company["period"].unique())
     ahead = outlook(company, source.plan_at, period=period, calendar=calendar, missing=missing, ledger=months)
@@ -244,7 +194,119 @@ def _forecasts(source: Source, prior: Mapping[str, pd.DataFrame], one_offs: str)
     def reconstruct(cutoffs: Sequence[str]) -> pd.DataFrame:
         return next_months(company, source.plan_at, cutoffs=cutoffs, calendar=calendar, missing=missing, ledger=months)
 
-    return ahead, forecasts_on_record(prior, period=period, calendar=calendar, reconstruct=reconstruct)
+    return ahead, forecasts_on_record(record, period=period, calendar=calendar, reconstruct=reconstruct)
+
+
+def _placed(source: Source, forecast: pd.DataFrame, structure: str) -> pd.DataFrame:
+    """Give forecasts their place; an account that has left the chart keeps the P&L line and type of the record."""
+    placed = source.leaves(forecast, structure)
+    gone = ~placed["account"].isin(source.tables["accounts"]["account"])
+    return placed.assign(**{name: placed[name].mask(gone, forecast[name]) for name in ("pl_line", "type")})
+
+
+def _book(source: Source, sides: _Sides) -> Book:
+    stacked = {"PY": _cents(sides.last_year), "PL": _cents(sides.plan), "AC": _cents(sides.actual)}
+    return book(
+        {**stacked, "FC": sides.forecast, "open": sides.ahead},
+        calendar=source.settings.calendar,
+        period=source.period,
+        forecast=sides.on_record,
+        outlook=not sides.outlook.methods.empty,
+    )
+
+
+# What was reported before, what products cost, and the ledger lines behind it
+
+
+def _since_the_last_pack(source: Source, earlier: Earlier, company: pd.DataFrame, view: _View) -> Restatement:
+    """Set the ledger against the one that the last pack was made of, both in today's structure and chart."""
+    calendar, period = source.settings.calendar, source.period
+    if earlier.actuals is None:
+        return restatements(None, company, period=period, prior_period=None, calendar=calendar)
+    before = source.leaves(without(earlier.actuals, view.one_offs), view.structure)
+    return restatements(
+        of_entity(before, view.entity),
+        of_entity(company, view.entity),
+        period=period,
+        prior_period=earlier.period,
+        calendar=calendar,
+        reported_since=str(earlier.actuals["period"].min()),
+        printed=earlier.printed(view.entity),
+    )
+
+
+def _activity_costs(source: Source, entity: str) -> ActivityCosts:
+    """Return what the pools cost the products in each month to date; they know no site, so for the whole only."""
+    columns = ["period", "pool", "product", "pool_cost_cents", "driver", "driver_quantity"]
+    rows = source.tables.get("activities", pd.DataFrame(columns=columns))
+    months = source.settings.calendar.months(source.period, "ytd") if entity == ALL else ()
+    rows = rows[rows["period"].isin(months)]
+    capacity = rows.reindex(columns=["period", "pool", "capacity"]).dropna().drop_duplicates()
+    return activity_costs(rows, capacity=capacity, minor_digits=source.settings.minor_digits)
+
+
+def _ledger_lines(
+    ledger: Path | None, source: Source, view: _View, actual: pd.DataFrame, compared: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the ledger lines to look at, and those behind each material variance; neither without a ledger."""
+    if ledger is None:
+        return (
+            typed(pd.DataFrame(columns=["rule", *LINE, "why", "others"])),
+            typed(pd.DataFrame(columns=["dimension", "item", "item2", "rank", *LINE])),
+        )
+    settings, places = source.settings, actual[["period", "cost_centre", "account", "pl_line", "type"]]
+    judged = comparable(compared, settings.materiality)
+    flags = ledger_flags(
+        ledger,
+        source.tables["accounts"],
+        period=source.period,
+        calendar=settings.calendar,
+        places=None if view.entity == ALL else places,
+        floor_cents=settings.materiality.amount_cents // 10,
+        minor_digits=settings.minor_digits,
+    )
+    return flags, largest_lines(ledger, judged, places, period=source.period, calendar=settings.calendar)
+
+
+# Words
+
+
+def _notes(
+    source: Source, view: _View, sides: _Sides, earlier: Earlier, since: Restatement, why: Sequence[str]
+) -> Iterator[str]:
+    settings, period, chart = source.settings, source.period, set(source.tables["accounts"]["account"])
+    taken_out = of_entity(source.leaves(source.one_off(), view.structure), view.entity)
+    year = settings.calendar.year_months(period)
+    last_year = sides.last_year[sides.last_year["period"].isin(year)]
+    compared = {"AC": sides.actual, "PL": sides.plan, "FC": sides.forecast}
+    yield from view_notes(view.structure, view.one_offs, taken_out, settings, period)
+    yield from missing_notes(compared, sides.missing["AC"])
+    yield from prior_year_notes(last_year, sides.missing["PY"], set(sides.company["period"]))
+    yield from week_notes(settings.calendar, period)
+    yield from forecast_notes(sides.forecast, chart, earlier.why_no_record)
+    yield from sides.outlook.notes(view.entity)
+    yield from why
+    if earlier.note:
+        yield earlier.note
+    yield from restatement_notes(since, earlier.printed(view.entity), period, settings)
+
+
+def _comments(found: Findings, source: Source, earlier: Earlier, company: pd.DataFrame) -> pd.DataFrame:
+    """Return the analysts' comments, this month's and those of the packs before."""
+    written = [frame for frame in (earlier.commentary, source.tables.get("commentary")) if frame is not None]
+    sites = set(company["site"]) - {UNASSIGNED}
+    return comments_on(
+        pd.concat(written, ignore_index=True) if written else None,
+        found.comparable,
+        period=found.period,
+        entity=found.entity,
+        materiality_cents=found.materiality.amount_cents,
+        also=[ALL, *sites] if len(sites) == 1 and found.entity in {ALL, *sites} else [],
+        since=source.settings.calendar.year_months(found.period)[0],
+    )
+
+
+# Frames
 
 
 def _cents(side: pd.DataFrame) -> pd.DataFrame:
@@ -284,9 +346,10 @@ def _against_plan(forecast: pd.DataFrame, amounts: pd.DataFrame) -> pd.DataFrame
     return pd.DataFrame(found.assign(variance_cents=change, effect_cents=effect))
 
 
-def _names(tables: Mapping[str, pd.DataFrame], settings: Settings, period: str, leaves: pd.DataFrame) -> pd.DataFrame:
+def _names(source: Source, leaves: pd.DataFrame) -> pd.DataFrame:
     """Return [dimension, item, name] for accounts and cost centres; what has no name keeps its code."""
-    accounts = tables["accounts"].reindex(columns=["account", "name"])
+    accounts, centres = source.tables["accounts"], source.tables["cost_centres"]
+    accounts = accounts.reindex(columns=["account", "name"])
     known = pd.Series(accounts["name"].to_numpy(), accounts["account"].fillna(UNASSIGNED))
     account = pd.Series(leaves["account"].unique(), dtype="str")
     named = account.map(known)
@@ -297,7 +360,7 @@ def _names(tables: Mapping[str, pd.DataFrame], settings: Settings, period: str, 
             {
                 "dimension": "cost_centre",
                 "item": centre,
-                "name": centre_names(centre, tables["cost_centres"], settings.calendar, period),
+                "name": centre_names(centre, centres, source.settings.calendar, source.period),
             }
         ),
     ]

@@ -8,19 +8,22 @@ it is stale once the figure under it has moved by more than what is material.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from opsanalytics.budget.comparison import EFFECT_SIGN, INCOMPLETE
+from opsanalytics.budget.result import Findings, rows_of
 from opsanalytics.formats import (
     ANALYSES,
     DRIVERS,
     MEASURES,
+    MISSING_MONTHS,
     TOTAL,
+    counted,
     is_missing,
     item_name,
+    key_of,
     listed,
     money,
     money_unit,
@@ -32,9 +35,8 @@ from opsanalytics.formats import (
     word,
 )
 
-if TYPE_CHECKING:
-    from opsanalytics.budget.result import BudgetVariance
-
+NOTHING_TO_KNOW, NOT_KNOWN = "Nothing material to know", "Not known"
+KNOWN, PARTLY_KNOWN = "Known", "Partly known"
 COMMENTED, STALE, NO_AMOUNT, EARLIER = "commented", "stale", "no amount", "earlier"
 
 #: The key columns of a figure; the quantile is of no use to money.
@@ -43,14 +45,15 @@ _KEY = [
     *("scenario", "reference", "quantile"),
 ]
 _REPORT = "budget_variance"
-_MISSING_MONTHS = "missing months"  # the step of a bridge that no draft is about: its variance leaves them out
 _AGAINST_PLAN = {"horizon": "ytd", "scenario": "AC", "reference": "PL"}
 _DRAFTS = ["dimension", "item", "item2", "text"]
 _COMMENT = ["period", "measure", "dimension", "item", "author", "written_on", "text", "amount_cents"]
 _COMPARED = {"variance": "variance_cents", "effect": "effect_cents", "amount": "actual_cents"}
 _NAMED_DRIVERS = 3
 _SMALLEST_PART = 10  # a driver is named from a tenth of the variance on
+_NOT_EXPLAINED = ", not explained"
 _MOST = 2  # one ledger line is named from half of the variance on, and from twice the next line
+_FAR_BEYOND = 1.5  # and up to half as much again as the variance: what is larger is no reason but usual
 
 
 # The analyst's own text
@@ -76,13 +79,15 @@ def comments_on(
     entity: str,
     materiality_cents: int,
     also: Sequence[str] = (),
+    since: str = "",
 ) -> pd.DataFrame:
     """Which comments were written on this month's figures of `entity`, and do they still hold? None is left out.
 
     `commentary` is the checked table, perhaps after older ones, whose rows it replaces; `variances` those to be judged
-    (`BudgetVariance.comparable`); `also` names entities that are the same one (a single site and "(all)"). A comment
+    (`Findings.comparable`); `also` names entities that are the same one (a single site and "(all)"). A comment
     is about the year to date against plan: the variance, or with another measure the effect or the amount. What has
-    no comment this month keeps the last one of an earlier month, in the state "earlier".
+    no comment this month keeps those of the last month that has any, in the state "earlier"; one from before `since`,
+    the first month of the fiscal year, is about another year's figure and has no amount of now.
 
     Returns period, measure, dimension, item, author, written_on, text, amount_cents, now_cents (Int64, missing where
     no such figure exists) and state.
@@ -98,10 +103,11 @@ def comments_on(
     now = ours[ours["period"] == period]
     spoken = pd.MultiIndex.from_frame(now[key])
     before = ours[(ours["period"] < period) & ~pd.MultiIndex.from_frame(ours[key]).isin(spoken)]
-    before = before.drop_duplicates(key, keep="last")
+    before = before[before["period"] == before.groupby(key, dropna=False)["period"].transform("max")]
     figures = _figures_to_date(variances)
     found = pd.concat([now, before]).sort_values(key, kind="stable").reset_index(drop=True)
-    current = [figures.get(k) for k in zip(found["measure"], found["dimension"], found["item"], strict=True)]
+    named = zip(found["measure"], found["dimension"], found["item"], strict=True)
+    current = [figures.get(k) if month >= since else None for month, k in zip(found["period"], named, strict=True)]
     amounts = [None if is_missing(cents) else int(cents) for cents in found["amount_cents"]]
     states = [
         comment_state(amount, cents, materiality_cents) if month == period else EARLIER
@@ -119,7 +125,7 @@ def _figures_to_date(variances: pd.DataFrame) -> Mapping[tuple[str, str, str], i
 
     Two figures under one name (a line with revenue and cost) are none: no comment can be held against either.
     """
-    rows = _rows(variances, horizon="ytd", reference="PL")
+    rows = rows_of(variances, horizon="ytd", reference="PL")
     found: dict[tuple[str, str, str], list[int]] = {}
     for r in rows.to_dict("records"):
         if r["dimension"] != TOTAL:
@@ -147,7 +153,7 @@ class _Figure(NamedTuple):
 class _Draft:
     """A draft in the making: what it says, and the key of the figure behind each number that it writes."""
 
-    def __init__(self, variance: BudgetVariance) -> None:
+    def __init__(self, variance: Findings) -> None:
         totals = variance.amounts.loc[variance.amounts["dimension"] == TOTAL, "cents"]
         self._unit = money_unit(totals, variance.minor_digits)
         self._variance = variance
@@ -170,22 +176,21 @@ class _Draft:
         return text
 
 
-def draft_commentary(
-    variance: BudgetVariance, accounts: pd.DataFrame | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def draft_commentary(variance: Findings, accounts: pd.DataFrame | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What is off plan to date, how much, why, was it known and what will the year come to: one draft a variance.
 
     Drafted are the result and each P&L line whose variance of the year to date against plan is material, the largest
     effect first. `accounts` (the checked table) says which drivers concern a line: those of its accounts, those of
     sales where it is the only line of revenue, those of payroll where it is the only line that `staffing` drives;
     without it the result alone is explained by driver. A driver is named from a tenth of the variance on, three at most
-    in each analysis; the largest ledger line where it makes half of the variance and is twice the next one.
+    in each analysis; the largest ledger line where it is between half of the variance and half as much
+    again, and twice the next one.
 
     Returns the drafts [dimension, item, item2, text] and their numbers [draft (row of the drafts), number (as it
     stands in the text), and the key columns of the figure it is]. Nothing is said that is no figure.
     """
     drafts, numbers = [], []
-    compared = _rows(variance.comparable, horizon="ytd")
+    compared = rows_of(variance.comparable, horizon="ytd")
     for place, figure in enumerate(_drafted(compared)):
         draft = _Draft(variance)
         sentences = [
@@ -208,24 +213,26 @@ def draft_commentary(
 
 def _drafted(compared: pd.DataFrame) -> Iterator[_Figure]:
     """Name the result and each material line, from the variances of the year to date."""
-    rows = _rows(compared, reference="PL")
-    for r in _rows(rows, dimension=TOTAL, measure="result").to_dict("records"):
+    rows = rows_of(compared, reference="PL")
+    for r in rows_of(rows, dimension=TOTAL, measure="result").to_dict("records"):
         whole = {"dimension": TOTAL, "item": TOTAL}
         amount = {"measure": "result", **whole}
         yield _Figure(r, amount, {**whole, "dimension2": "measure", "item2": "result"}, MEASURES["result"], "result")
-    lines = _rows(rows, dimension="pl_line")
-    lines = lines[lines["material"].astype(bool) & lines["item2"].isin(["revenue", "cost"])]
+    lines = rows_of(rows, dimension="pl_line")
+    lines = lines[lines["item2"].isin(["revenue", "cost"])]
+    lines = lines.assign(several=lines.groupby("item", dropna=False)["item2"].transform("nunique") > 1)
+    lines = lines[lines["material"].astype(bool)]
     lines = lines.assign(size=-lines["effect_cents"].abs()).sort_values(["size", "item", "item2"], kind="stable")
     for r in lines.to_dict("records"):
         key = {name: str(r[name]) for name in ("dimension", "item", "dimension2", "item2")}
-        name = shorten(str(r["item"]), 60)
+        name = shorten(str(r["item"]), 60) + (f", {r['item2']}" if r["several"] else "")
         yield _Figure(r, {"measure": "amount", **key}, key, name, str(r["item2"]))
 
 
 def _what(draft: _Draft, figure: _Figure) -> str:
     row, like = figure.row, figure.row["status"] == INCOMPLETE
-    actual = draft.money(row["actual_cents"], {**figure.amount, "horizon": "ytd", "scenario": "AC"})
-    plan = draft.money(row["reference_cents"], {**figure.amount, "horizon": "ytd", "scenario": "PL"})
+    actual = _side(draft, figure, row, "AC") or "no ledger lines"
+    plan = _side(draft, figure, row, "PL") or "nothing"
     key = {**figure.compared, "horizon": "ytd", "scenario": "AC", "reference": "PL"}
     text = f"{figure.name}, year to date: {actual} against a plan of {plan}"
     if not row["variance_cents"] and not like:
@@ -237,31 +244,43 @@ def _what(draft: _Draft, figure: _Figure) -> str:
     return f"{text}, {change}{part}{over}: {verdict(row['effect_cents'])}."
 
 
-def _why(draft: _Draft, figure: _Figure, variance: BudgetVariance, accounts: pd.DataFrame | None) -> Iterator[str]:
+def _side(draft: _Draft, figure: _Figure, row: Mapping[Any, Any], scenario: str) -> str:
+    """Write one side of a comparison to date; empty where the line does not stand on it, for that is no figure."""
+    name, other = ("actual", "reference") if scenario == "AC" else ("reference", "actual")
+    if row["dimension"] != TOTAL and row["found_in"] == other:
+        return ""
+    return draft.money(row[f"{name}_cents"], {**figure.amount, "horizon": "ytd", "scenario": scenario})
+
+
+def _why(draft: _Draft, figure: _Figure, variance: Findings, accounts: pd.DataFrame | None) -> Iterator[str]:
     if figure.type == "result":
         yield from _why_the_result(draft, figure, variance)
         return
     drivers = _concerning(figure, variance, accounts)
-    names = {
-        (str(r["dimension"]), str(r["item"])): r["name"]
-        for r in variance.variances[["dimension", "item", "name"]].drop_duplicates().to_dict("records")
-    }
-    for analysis in sorted(drivers["analysis"].unique()) if len(drivers) else []:
+    if drivers.empty:
+        return
+    items = variance.variances[["dimension", "item", "name"]]
+    items = items[items["item"].isin(drivers["item"])].drop_duplicates()
+    names = {(str(r["dimension"]), str(r["item"])): r["name"] for r in items.to_dict("records")}
+    for analysis in sorted(drivers["analysis"].unique()):
         rows = _largest(drivers[drivers["analysis"] == analysis], ["dimension", "item", "driver"], figure)
         named = [f"{_driver_name(r, names)} {_drove(draft, r)}" for r in rows]
         if named:
             yield f"{word(ANALYSES, analysis)}, in effect on the result: {listed(named)}."
 
 
-def _why_the_result(draft: _Draft, figure: _Figure, variance: BudgetVariance) -> Iterator[str]:
+def _why_the_result(draft: _Draft, figure: _Figure, variance: Findings) -> Iterator[str]:
     """Name the largest steps of the bridge by driver, and what they leave; without any driver nothing is explained."""
-    steps = _rows(variance.bridges, by="driver", horizon="ytd", reference="PL")
-    drivers, rest = _rows(steps, kind="driver"), _rows(steps, kind="rest")
+    steps = rows_of(variance.bridges, by="driver", horizon="ytd", reference="PL")
+    drivers, rest = rows_of(steps, kind="driver"), rows_of(steps, kind="rest")
     if drivers.empty:
         return
-    rest = rest[rest["driver"] != _MISSING_MONTHS]
+    rest = rest[rest["driver"] != MISSING_MONTHS]  # the variance that a draft is about leaves them out
     for words, rows in (("By driver, in effect on the result", drivers), ("Not explained by a driver", rest)):
-        named = [f"{word(DRIVERS, r['driver'])} {_bridged(draft, r)}" for r in _largest(rows, ["step"], figure)]
+        named = [
+            f"{word(DRIVERS, r['driver']).removesuffix(_NOT_EXPLAINED)} {_bridged(draft, r)}"
+            for r in _largest(rows, ["step"], figure)
+        ]
         if named:
             yield f"{words}: {listed(named)}."
 
@@ -293,9 +312,9 @@ def _largest(rows: pd.DataFrame, order: list[str], figure: _Figure) -> list[Mapp
     return list(large.head(_NAMED_DRIVERS).to_dict("records"))
 
 
-def _concerning(figure: _Figure, variance: BudgetVariance, accounts: pd.DataFrame | None) -> pd.DataFrame:
+def _concerning(figure: _Figure, variance: Findings, accounts: pd.DataFrame | None) -> pd.DataFrame:
     """Return the drivers to date that are about one line."""
-    drivers = _rows(variance.drivers, horizon="ytd", reference="PL")
+    drivers = rows_of(variance.drivers, horizon="ytd", reference="PL")
     if accounts is None or drivers.empty:
         return drivers.iloc[:0]
     line = figure.row["item"]
@@ -310,65 +329,76 @@ def _concerning(figure: _Figure, variance: BudgetVariance, accounts: pd.DataFram
     return drivers[concern]
 
 
-def _largest_line(draft: _Draft, figure: _Figure, variance: BudgetVariance) -> Iterator[str]:
-    """Name the largest ledger line behind a variance where it makes half of it and stands out from the next one."""
+def _largest_line(draft: _Draft, figure: _Figure, variance: Findings) -> Iterator[str]:
+    """Name the largest ledger line behind a variance where it is about as large and stands out from the next one."""
     row = figure.row
-    lines = _rows(variance.largest, dimension=row["dimension"], item=row["item"], item2=row["item2"])
+    lines = rows_of(variance.largest, dimension=row["dimension"], item=row["item"], item2=row["item2"])
     if lines.empty:
         return
     first, *others = lines.sort_values("rank").to_dict("records")
     cents, change = int(first["amount_cents"]), int(row["variance_cents"])
     usual = bool(others) and _MOST * abs(int(others[0]["amount_cents"])) > abs(cents)
-    if usual or cents * change <= 0 or _MOST * abs(cents) < abs(change):
+    near = abs(change) <= _MOST * abs(cents) and abs(cents) <= _FAR_BEYOND * abs(change)
+    if usual or cents * change <= 0 or not near:
         return
     key = {"measure": "largest_line", "dimension": str(first["dimension"]), "item": str(first["item"])}
-    key |= {"dimension2": "ledger_line", "item2": f"{first['document']}, {first['line']}"}
+    key |= {"dimension2": "ledger_line", "item2": key_of(first["document"], first["line"])}
     amount = draft.money(cents, key | _AGAINST_PLAN)
     words = "" if is_missing(first["text"]) else shorten(str(first["text"]), 60)
     said = f' "{words}",' if words else ""
     yield f"The largest ledger line behind it,{said} posted for {month_name(str(first['period']))}: {amount}."
 
 
-def _known(draft: _Draft, figure: _Figure, variance: BudgetVariance, compared: pd.DataFrame) -> str:
+def _known(draft: _Draft, figure: _Figure, variance: Findings, compared: pd.DataFrame) -> str:
     """Was it known? Judged by the last forecast on record before each month."""
     row = figure.row
     same = {name: row[name] for name in ("measure", "dimension", "item", "item2")}
-    found = _rows(compared, reference="FC", **same)
+    found = rows_of(compared, reference="FC", **same)
     if found.empty:
         return "Whether it was known is not on record: there is no forecast of these months."
     forecast = found.to_dict("records")[0]
-    had = draft.money(forecast["reference_cents"], {**figure.amount, "horizon": "ytd", "scenario": "FC"})
+    had = _side(draft, figure, forecast, "FC") or "nothing of it"
     whole = ", the months included that are missing" if forecast["status"] == INCOMPLETE else ""
-    return f"{known_word(row, forecast)}: the last forecasts{_made_now(figure, variance)} had {had}{whole}."
+    months = variance.forecast
+    if figure.type != "result":
+        months = rows_of(months, pl_line=row["item"], type=figure.type)
+    return f"{known_word(row, forecast)}: the last forecasts{made_now(months)} had {had}{whole}."
 
 
 def known_word(against_plan: Mapping[Any, Any], against_forecast: Mapping[Any, Any]) -> str:
-    """Was a variance against plan "Known", "Partly known" or "Not known" to the last forecast made before each month?
+    """Was a variance against plan known to the last forecast made before each month?
 
-    Both are rows of `BudgetVariance.comparable` for one item. Known: the actual is not materially off the forecast.
-    Partly known: it is, but on the same side and by less than it is off the plan.
+    Both are rows of `Findings.comparable` for one item. `NOTHING_TO_KNOW`: the variance against plan is not
+    material. `NOT_KNOWN`: the actual is as far off the forecast as off the plan, or on the other side of it.
+    `KNOWN`: it is nearer to the forecast, and not materially off it. `PARTLY_KNOWN`: nearer, on the same side, but
+    materially off.
     """
     off_plan, off_forecast = int(against_plan["variance_cents"]), int(against_forecast["variance_cents"])
+    if not against_plan["material"]:
+        return NOTHING_TO_KNOW
+    if abs(off_forecast) >= abs(off_plan):
+        return NOT_KNOWN
     if not against_forecast["material"]:
-        return "Known"
-    partly = off_plan * off_forecast > 0 and abs(off_forecast) < abs(off_plan)
-    return "Partly known" if partly else "Not known"
+        return KNOWN
+    return PARTLY_KNOWN if off_plan * off_forecast > 0 else NOT_KNOWN
 
 
-def _made_now(figure: _Figure, variance: BudgetVariance) -> str:
-    """Say that forecasts had to be made now, for want of one on record."""
-    rows = variance.forecast
-    if len(rows) and figure.type != "result":
-        rows = rows[(rows["pl_line"] == figure.row["item"]) & (rows["type"] == figure.type)]
-    if rows.empty or not rows["reconstructed"].any():
+def made_now(forecast: pd.DataFrame) -> str:
+    """Say how many of the months of a forecast (`Findings.forecast`) were made now, for want of one on record."""
+    if forecast.empty:
         return ""
-    return f" ({'' if rows['reconstructed'].all() else 'some '}made now with the knowledge of then)"
+    now = forecast.loc[forecast["reconstructed"].astype(bool), "period"].nunique()
+    count = forecast["period"].nunique()
+    if not now:
+        return ""
+    which = "" if now == count else f"{now} of {counted(count, 'month')} "
+    return f" ({which}made now from what was known then)"
 
 
-def _outlook(draft: _Draft, figure: _Figure, variance: BudgetVariance) -> str:
+def _outlook(draft: _Draft, figure: _Figure, variance: Findings) -> str:
     """What will the year come to? Both sides are figures; the distance is left to a word."""
     names = ("measure", "dimension", "item", "item2")
-    rows = _rows(variance.amounts, **{name: figure.row[name] for name in names}, horizon="fy")
+    rows = rows_of(variance.amounts, **{name: figure.row[name] for name in names}, horizon="fy")
     cents = {str(r["scenario"]): int(r["cents"]) for r in rows.to_dict("records")}
     if "FC" not in cents:
         return ""
@@ -378,13 +408,3 @@ def _outlook(draft: _Draft, figure: _Figure, variance: BudgetVariance) -> str:
     plan = draft.money(cents["PL"], {**figure.amount, "horizon": "fy", "scenario": "PL"})
     effect = (cents["FC"] - cents["PL"]) * EFFECT_SIGN[figure.type]
     return f"Outlook for the full year: {year} against a plan of {plan} ({verdict(effect)})."
-
-
-def _rows(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
-    """Return the rows whose columns have these values; a frame without rows may lack the columns."""
-    if frame.empty:
-        return frame
-    kept = np.ones(len(frame), dtype=bool)
-    for column, value in where.items():
-        kept &= (frame[column] == value).to_numpy(dtype=bool, na_value=False)
-    return frame[kept]

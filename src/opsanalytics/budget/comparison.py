@@ -15,19 +15,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from opsanalytics.budget.allocation import allocate_rows
-from opsanalytics.formats import UNASSIGNED
+from opsanalytics.formats import OTHERS, UNASSIGNED
 from opsanalytics.periods import Calendar, shift
 from opsanalytics.settings import Materiality
 
 COMPLETE, INCOMPLETE = "COMPLETE", "INCOMPLETE"
 
-#: The item of what a restricted view leaves out.
-OTHERS = "(others)"
-
 #: What one cent more does to the result, by account type; the computed result counts as it is.
 EFFECT_SIGN: Mapping[str, int] = MappingProxyType({"revenue": 1, "result": 1, "cost": -1, "statistical": 0})
 
-_SUMS = ["actual_cents", "reference_cents", "like_for_like_cents", "actual_rows", "reference_rows"]
+#: What a comparison adds up, see `paired`.
+SUMS = ["actual_cents", "reference_cents", "like_for_like_cents", "actual_rows", "reference_rows"]
 
 
 def rollup(frame: pd.DataFrame, by: Sequence[str], *, top: int | None = None, rank: str = "") -> pd.DataFrame:
@@ -102,14 +100,12 @@ def part_of_weeks(cents: npt.NDArray[np.int64], kept: int, whole: int) -> npt.ND
 
 def with_types(frame: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` (with account) with the account's type and pl_line; one not in the chart is "(unassigned)"."""
-    chart = accounts.reindex(columns=["account", "type", "pl_line"]).astype("object")
-    code, known = pd.factorize(frame["account"].fillna(UNASSIGNED).astype("str"))
-    row = pd.Index(chart["account"].fillna(UNASSIGNED)).get_indexer(known)
-    found = {}
-    for column in ("type", "pl_line"):
-        values = np.append(chart[column].fillna(UNASSIGNED).to_numpy(), [UNASSIGNED])
-        found[column] = pd.Series(values[row][code], frame.index, dtype="str")
-    return frame.assign(account=pd.Series(known.to_numpy()[code], frame.index, dtype="str"), **found)
+    chart = accounts.reindex(columns=["account", "type", "pl_line"]).astype("object").fillna(UNASSIGNED)
+    account = frame["account"].fillna(UNASSIGNED).astype("str")
+    code, known = pd.factorize(account)
+    row = pd.Index(chart["account"]).get_indexer(known)[code]
+    found = {column: pd.array([*chart[column], UNASSIGNED], dtype="str").take(row) for column in ("type", "pl_line")}
+    return frame.assign(account=account, **found)
 
 
 def variance(
@@ -172,12 +168,12 @@ def paired(actual: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
         ),
     )
     stacked = pd.concat(sides, ignore_index=True).drop(columns=["amount_cents", "like_cents"])
-    return stacked.astype(dict.fromkeys(_SUMS, "int64"))
+    return stacked.astype(dict.fromkeys(SUMS, "int64"))
 
 
 def added_up(leaves: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Add the pairs up for each combination of `by`, sorted."""
-    return leaves.groupby(list(by), dropna=False, observed=True)[_SUMS].sum().reset_index()
+    return leaves.groupby(list(by), dropna=False, observed=True)[SUMS].sum().reset_index()
 
 
 def judged(sums: pd.DataFrame, materiality: Materiality | None = None) -> pd.DataFrame:
@@ -187,7 +183,7 @@ def judged(sums: pd.DataFrame, materiality: Materiality | None = None) -> pd.Dat
     positive = sums["reference_cents"] > 0
     share = (change / sums["reference_cents"].where(positive, 1)).where(positive)
     found = np.select([sums["reference_rows"] == 0, sums["actual_rows"] == 0], ["actual", "reference"], "both")
-    result = sums.drop(columns=_SUMS).assign(
+    result = sums.drop(columns=SUMS).assign(
         actual_cents=sums["actual_cents"],
         reference_cents=sums["reference_cents"],
         variance_cents=change,

@@ -74,12 +74,20 @@ class Source:
     tables: Mapping[str, pd.DataFrame]
     settings: Settings
     period: str
+    _booked: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict, repr=False)
     _made: dict[tuple[int, int], tuple[pd.DataFrame, pd.DataFrame]] = field(default_factory=dict, repr=False)
+    _planned: dict[tuple[int, int], pd.DataFrame] = field(default_factory=dict, repr=False)
 
     def seen(self, one_offs: str = WITH) -> pd.DataFrame:
         """Return the ledger's sums up to PERIOD: period, cost_centre, account and their `*_cents`; see `without`."""
         rows = self.actuals[self.actuals["period"] <= self.period]
         return without(rows[[c for c in rows.columns if c in _LINE or str(c).endswith("_cents")]], one_offs)
+
+    def booked(self, one_offs: str, structure: str) -> pd.DataFrame:
+        """Return `seen` as leaves; each view is made once."""
+        if (one_offs, structure) not in self._booked:
+            self._booked[one_offs, structure] = self.leaves(self.seen(one_offs), structure)
+        return self._booked[one_offs, structure]
 
     def one_off(self) -> pd.DataFrame:
         """Return the part of the ledger's sums that is marked one-off, in the form of `seen`; empty where none is."""
@@ -99,41 +107,74 @@ class Source:
     def plan(self) -> PhasedBudget:
         """Return the budget in force at PERIOD by month, of its fiscal year and the one before."""
         year = self.settings.calendar.fiscal_period(self.period).year
-        parts = [self._phased(of, self.period) for of in (year - 1, year)]
+        parts = [self._phased(of, self._amendments(of, self.period)) for of in (year - 1, year)]
         months, rules = (pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True))
         return PhasedBudget(months, rules)
 
     def plan_at(self, month: str) -> pd.DataFrame:
-        """Return the plan in force at `month` for the fiscal year of the month after it, as leaves for the outlook."""
-        year = self.settings.calendar.fiscal_period(shift(month, 1)).year
-        return self.leaves(self._phased(year, month)[0], AS_CURRENT)
+        """Return the plan in force at `month` for the fiscal year of the month after it, as leaves for the outlook.
 
-    def _phased(self, year: int, month: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the months and the rules of a fiscal year's budget in force at `month`.
-
-        From one amendment of that year to the next they are the same, and made once.
+        From one amendment to the next it is the same frame.
         """
-        rows = self._budgets.get(year, self._no_budget)
-        key = (year, sum(since <= month for since in rows["valid_from"].dropna().unique()))
-        if key not in self._made:
-            version = self.settings.budget_version
-            known = version if (rows["version"] == version).any() else ORIGINAL
-            calendar = self.settings.calendar
-            if (rows["version"] == known).any():
-                lines = budget_in_force(rows, version=known, period=month, calendar=calendar)
-            else:
-                lines = self._shape[[*_LINE, "amount_cents"]].iloc[:0]
-            tables, rule = self.tables, self.settings.phasing
-            made = phase_budget(
-                lines, self._shape, tables["accounts"], tables["cost_centres"], calendar=calendar, rule=rule
-            )
-            self._made[key] = (made.months, made.rules)
-        return self._made[key]
+        year = self.settings.calendar.fiscal_period(shift(month, 1)).year
+        key = (year, self._amendments(year, month))
+        if key not in self._planned:
+            self._planned[key] = self.leaves(self._phased(*key)[0], AS_CURRENT)
+        return self._planned[key]
 
-    @cached_property
+    def _since(self, year: int) -> list[str]:
+        """Return the months from which a row of a fiscal year's budget is in force, but for those that always are."""
+        return sorted(self._budgets.get(year, self._no_budget)["valid_from"].dropna().unique())
+
+    def _amendments(self, year: int, month: str) -> int:
+        """Return how many of these have come by `month`."""
+        return sum(since <= month for since in self._since(year))
+
+    def _phased(self, year: int, amendments: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the months and the rules of a fiscal year's budget after so many amendments.
+
+        A line comes to its months by itself, so once a year is made only the lines amended since are made anew.
+        """
+        if (year, amendments) not in self._made:
+            rows, since = self._budgets.get(year, self._no_budget), self._since(year)
+            month = since[amendments - 1] if amendments else ""
+            near = next((k for of, k in self._made if of == year), None)
+            if near is None:
+                self._made[year, amendments] = self._phase(rows, month)
+            else:
+                between = since[min(near, amendments) : max(near, amendments)]
+                lines = pd.MultiIndex.from_frame(rows.loc[rows["valid_from"].isin(between), _LINE[1:]])
+                own = rows[pd.MultiIndex.from_frame(rows[_LINE[1:]]).isin(lines)]
+                others, anew = self._made[year, near], self._phase(own, month)
+                months, rules = (_in_place(*frames, lines) for frames in zip(others, anew, strict=True))
+                self._made[year, amendments] = (
+                    months.sort_values(_LINE, ignore_index=True),
+                    rules.sort_values(["fiscal_year", *_LINE[1:]], ignore_index=True),
+                )
+        return self._made[year, amendments]
+
+    def _phase(self, rows: pd.DataFrame, month: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the months and the rules of budget rows in force at `month`."""
+        version, calendar, tables = self.settings.budget_version, self.settings.calendar, self.tables
+        known = version if (rows["version"] == version).any() else ORIGINAL
+        if (rows["version"] == known).any():
+            lines = budget_in_force(rows, version=known, period=month, calendar=calendar)
+        else:
+            lines = self._shape[[*_LINE, "amount_cents"]].iloc[:0]
+        made = phase_budget(
+            lines,
+            self._shape,
+            tables["accounts"],
+            tables["cost_centres"],
+            calendar=calendar,
+            rule=self.settings.phasing,
+        )
+        return made.months, made.rules
+
+    @property
     def _shape(self) -> pd.DataFrame:
         """Return last year's lines that a year may be phased by: as posted, and with one-offs in every view."""
-        return self.leaves(self.seen(), AS_POSTED)
+        return self.booked(WITH, AS_POSTED)
 
     @cached_property
     def _no_budget(self) -> pd.DataFrame:
@@ -147,8 +188,14 @@ class Source:
             return {}
         refuse_unknown_version(budget, self.settings.budget_version)
         rows = budget.reindex(columns=self._no_budget.columns)
+        rows = rows.fillna(dict.fromkeys(_LINE[1:], UNASSIGNED))
         years = fiscal_years(rows["period"], self.settings.calendar)
         return {int(str(year)): lines for year, lines in rows.groupby(years)}
+
+
+def _in_place(frame: pd.DataFrame, anew: pd.DataFrame, lines: pd.MultiIndex) -> pd.DataFrame:
+    """Put the rows of `anew` in the place of those that `frame` has of `lines` (cost_centre, account)."""
+    return pd.concat([frame[~pd.MultiIndex.from_frame(frame[_LINE[1:]]).isin(lines)], anew], ignore_index=True)
 
 
 def missing_cells(
@@ -161,8 +208,8 @@ def missing_cells(
     its own.
     """
     held = _cells(company)
-    first = company.groupby("site")["period"].min().to_dict()
-    last = company.groupby("site")["period"].max().to_dict()
+    first = dict(sorted(held, reverse=True))
+    last = dict(sorted(held))
     sites = sorted({*first, *plan["site"].unique()})
     budgeted = plan[plan["amount_cents"] != 0]
     due = _cells(budgeted)
@@ -176,12 +223,12 @@ def missing_cells(
             return False
         if site in planned:
             return (site, month) in due
-        return site in first and str(first[site]) < month
+        return site in first and first[site] < month
 
     def inside(site: str, month: str) -> bool:
         if month not in ledger:
             return True
-        return site != UNASSIGNED and site in first and str(first[site]) < month < str(last[site])
+        return site != UNASSIGNED and site in first and first[site] < month < last[site]
 
     now = [(s, m) for s in sites for m in to_date if (s, m) not in held and expected(s, m)]
     before = [(s, shift(m, 12)) for s in sites for m in last_year if (s, m) not in held and inside(s, m)]

@@ -49,7 +49,7 @@ def budget_in_force(budget: pd.DataFrame, *, version: str, period: str, calendar
     rows = rows.assign(since=rows["valid_from"].astype("str").fillna(""), chosen=rows["version"] == version)
     rows = rows[(rows["chosen"] | (rows["version"] == ORIGINAL)) & (rows["since"] <= period)]
     rows = rows.assign(cost_centre=rows["cost_centre"].fillna(UNASSIGNED), account=rows["account"].fillna(UNASSIGNED))
-    rows = rows.sort_values(["period", *_LINE, "chosen", "since"], kind="stable")
+    rows = rows.sort_values(["period", *_LINE, "chosen", "since"], kind="stable", ignore_index=True)
     rows = rows.drop_duplicates(["period", *_LINE], keep="last")
     rows = rows[~_replaced_by_a_year(rows, calendar)]
     return rows[["period", *_LINE, "amount_cents"]].reset_index(drop=True)
@@ -67,11 +67,16 @@ def refuse_unknown_version(budget: pd.DataFrame, version: str) -> None:
 
 def _replaced_by_a_year(rows: pd.DataFrame, calendar: Calendar) -> pd.Series:
     """Which months belong to a line and year whose whole year came into force after them?"""
-    keys = pd.MultiIndex.from_frame(rows[_LINE].assign(year=fiscal_years(rows["period"], calendar)))
-    order = rows["chosen"].map({False: "0", True: "1"}) + rows["since"]
     yearly = rows["period"].str.len() == 4
-    of_year = pd.Series(order[yearly].to_numpy(), keys[yearly.to_numpy()]).reindex(keys).fillna("")
-    return ~yearly & (order < of_year.to_numpy())
+    whole = rows[yearly]
+    near = _about(rows[~yearly], whole)
+    came = [frame["chosen"].map({False: "0", True: "1"}) + frame["since"] for frame in (whole, near)]
+    keys = [
+        pd.MultiIndex.from_frame(frame[_LINE].assign(year=fiscal_years(frame["period"], calendar)))
+        for frame in (whole, near)
+    ]
+    of_year = pd.Series(came[0].to_numpy(), keys[0]).reindex(keys[1]).fillna("")
+    return pd.Series(rows.index.isin(near.index[came[1].to_numpy() < of_year.to_numpy()]), rows.index)
 
 
 def fiscal_years(periods: pd.Series, calendar: Calendar) -> pd.Series:
@@ -126,8 +131,13 @@ def phase_budget(
 
 def _without(spread: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
     key = ["period", *_LINE]
-    stands = pd.MultiIndex.from_frame(spread[key]).isin(pd.MultiIndex.from_frame(given[key]))
+    stands = pd.MultiIndex.from_frame(spread[key]).isin(pd.MultiIndex.from_frame(_about(given, spread)[key]))
     return spread[~stands]
+
+
+def _about(rows: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
+    """Cut rows roughly to some lines: none of these lines' is lost, and few of others are left."""
+    return rows[rows["cost_centre"].isin(lines["cost_centre"]) & rows["account"].isin(lines["account"])]
 
 
 def _weights(
@@ -150,8 +160,11 @@ def _weights(
     if not {"site", "type"} <= set(history.columns):
         history = with_types(placed(history, cost_centres, calendar), accounts)
     known = with_types(placed(lines, cost_centres, calendar, at=months[-1]), accounts)
-    for name, key in ((TYPE_SHAPE, ["site", "type"]), (OWN_SHAPE, _LINE)):
-        shapes = _shapes(history, key, before)
+    for name, key, amounts in (
+        (TYPE_SHAPE, ["site", "type"], history),
+        (OWN_SHAPE, _LINE, _about(history, known)),
+    ):
+        shapes = _shapes(amounts, key, before)
         row = shapes.index.get_indexer(_keys(known, key))
         weights[row >= 0] = (shapes.to_numpy() * _week_factors(months, before, calendar))[row[row >= 0]]
         used[row >= 0] = name

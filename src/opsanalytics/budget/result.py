@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from opsanalytics.budget.comparison import COMPLETE, EFFECT_SIGN, INCOMPLETE, is_material
@@ -11,8 +12,8 @@ from opsanalytics.formats import TOTAL
 from opsanalytics.settings import Materiality
 
 
-@dataclass(frozen=True)
-class BudgetVariance:
+@dataclass(frozen=True, kw_only=True)
+class Findings:
     """What was planned, what happened and where the year is heading, for one entity and reporting month.
 
     All money is int64 in the currency's minor units, in the account's natural sign. At dimension "(total)" the
@@ -30,15 +31,14 @@ class BudgetVariance:
     measure, method, horizon, cents, chosen, lo_cents, hi_cents (Int64, the chosen one's 80 % range), and beside the
     plan plan_cents, variance_cents, effect_cents (Int64, missing without a plan). outlook_accuracy: measure, method,
     years, wape, bias, weight. crossed: cost_centre, pl_line, type, actual_cents, reference_cents, variance_cents,
-    effect_cents: the year to date against plan by both at once; what neither side holds has no row. drivers, bridges:
-    why the result is off, see `explanation.Explanation`. restated, movement: what changed in months reported before,
-    and how the last pack's year to date became this one, see `restatement.Restatement`. flags, largest: ledger lines
-    to look at, and those behind each material variance, see `anomalies` and `lines`. comments: the analysts' words
-    with their state; drafts, draft_numbers: sentences from the numbers and the figure that each number is, see
-    `commentary`. activity_rates, activity_costs: see `activities`, for the whole only. What the inputs do not allow is
-    an empty frame with the same columns. phasing: cost_centre, account, rule, fiscal_year. missing: months of the year
-    to date that lack ledger lines, of the entity or of one of its sites (missing_at: site, period). notes: sentences
-    on what the figures leave out.
+    effect_cents: the year to date against plan by both at once, over the months that both sides hold; what neither
+    side holds has no row. drivers, bridges: why the result is off, see `explanation.Explanation`. restated,
+    movement: what changed in months reported before, and how the last pack's year to date became this one, see
+    `restatement.Restatement`. flags, largest: ledger lines to look at, and those behind each material variance, see
+    `anomalies` and `lines`. activity_rates, activity_costs: see
+    `activities`, for the whole only. What the inputs do not allow is an empty frame with the same columns. phasing:
+    cost_centre, account, rule, fiscal_year. missing: months of the year to date that lack ledger lines, of the
+    entity or of one of its sites (missing_at: site, period). notes: sentences on what the figures leave out.
     """
 
     period: str
@@ -62,9 +62,6 @@ class BudgetVariance:
     movement: pd.DataFrame
     flags: pd.DataFrame
     largest: pd.DataFrame
-    comments: pd.DataFrame
-    drafts: pd.DataFrame
-    draft_numbers: pd.DataFrame
     activity_rates: pd.DataFrame
     activity_costs: pd.DataFrame
     phasing: pd.DataFrame
@@ -79,18 +76,48 @@ class BudgetVariance:
 
     @property
     def comparable(self) -> pd.DataFrame:
-        """The variances to be judged: one that is INCOMPLETE is over the months that both sides hold.
+        """The variances to be judged, see `comparable`."""
+        return comparable(self.variances, self.materiality)
 
-        It has no share then, and is material by its amount alone.
-        """
-        rows = self.variances
-        short, like = rows["status"] == INCOMPLETE, rows["like_for_like_cents"]
-        kind = rows["item2"].where(rows["dimension"] != TOTAL, rows["measure"])
-        sign = kind.map(EFFECT_SIGN).fillna(0).astype("int64")
-        share = rows["share"].mask(short)
-        return rows.assign(
-            variance_cents=rows["variance_cents"].mask(short, like),
-            effect_cents=rows["effect_cents"].mask(short, like * sign),
-            share=share,
-            material=rows["material"].mask(short, is_material(like, share, self.materiality) & (sign != 0)),
-        )
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetVariance(Findings):
+    """The findings, and the words about them.
+
+    comments: the analysts' words with their state; drafts, draft_numbers: sentences from the numbers and the figure
+    that each number is, see `commentary`.
+    """
+
+    comments: pd.DataFrame
+    drafts: pd.DataFrame
+    draft_numbers: pd.DataFrame
+
+
+def comparable(variances: pd.DataFrame, materiality: Materiality) -> pd.DataFrame:
+    """Return the variances to be judged: like for like, over the months and weeks that both sides hold.
+
+    One that is INCOMPLETE has no share then, and is material by its amount alone. In a period with a 53rd week the
+    variance from PY is that of the weeks that both have, and its share that of PY.
+    """
+    short, like = variances["status"] == INCOMPLETE, variances["like_for_like_cents"]
+    other = short | (like != variances["variance_cents"])
+    kind = variances["item2"].where(variances["dimension"] != TOTAL, variances["measure"])
+    sign = kind.map(EFFECT_SIGN).fillna(0).astype("int64")
+    reference = variances["reference_cents"].where(variances["reference_cents"] > 0)
+    share = variances["share"].mask(other, like / reference).mask(short)
+    return variances.assign(
+        variance_cents=like,
+        effect_cents=variances["effect_cents"].mask(other, like * sign),
+        share=share,
+        material=variances["material"].mask(other, is_material(like, share, materiality) & (sign != 0)),
+    )
+
+
+def rows_of(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
+    """Return the rows whose columns have these values; a frame without rows may lack the columns."""
+    if frame.empty:
+        return frame
+    kept = np.ones(len(frame), dtype=bool)
+    for column, value in where.items():
+        kept &= (frame[column] == value).to_numpy(dtype=bool, na_value=False)
+    return frame[kept]

@@ -41,15 +41,15 @@ def placed(
     table = _in_force_from(cost_centres, known)
     row = _row_in_force(table, code, day)
     found = {name: _taken(table[name], row, UNASSIGNED) for name in ("department", "site")}
-    return frame.assign(cost_centre=centres, **found).astype({"department": "str", "site": "str"})
+    return frame.assign(cost_centre=centres, **found)
 
 
 def centre_names(centres: pd.Series, cost_centres: pd.DataFrame, calendar: Calendar, period: str) -> pd.Series:
     """Return the names that cost centres bear at the end of `period`, in the same shape; one unknown keeps its code."""
     code, known = pd.factorize(centres)
     table = _in_force_from(cost_centres, known)
-    names = pd.Series(_taken(table["name"], _row_in_force(table, code, _day(calendar.last_day(period))), None))
-    names = pd.Series(names.to_numpy(), centres.index, dtype="str")
+    row = _row_in_force(table, code, _day(calendar.last_day(period)))
+    names = pd.Series(_taken(table["name"], row, None), centres.index)
     return names.where(names.notna(), centres)
 
 
@@ -80,7 +80,7 @@ def _row_in_force(table: pd.DataFrame, code: npt.NDArray[np.int64], day: Any) ->
     return found
 
 
-def _taken(column: pd.Series, row: npt.NDArray[np.int64], missing: str | None) -> npt.NDArray[Any]:
-    """Take rows of a column; where there is none, or nothing in it, `missing`."""
-    values = np.append(column.astype("object").where(column.notna(), missing).to_numpy(), [missing])
-    return values[row]
+def _taken(column: pd.Series, row: npt.NDArray[np.int64], missing: str | None) -> Any:
+    """Take rows of a text column; where there is none, or nothing in it, `missing`."""
+    values = column.astype("object").where(column.notna(), missing)
+    return pd.array([*values, missing], dtype="str").take(row)

@@ -31,8 +31,9 @@ class ActivityCosts:
 
     `activity_rates`: period, pool, driver, driver_quantity (capacity where given, else what was used), pool_cents,
     rate (float, currency per driver unit; missing where the quantity is zero).
-    `activity_costs`: period, pool, product, cents; the unallocated rest of a pool is its row "(unallocated)", so that a
-    pool's rows add up to its cost.
+    `activity_costs`: period, pool, product, cents, so that a pool's rows add up to its cost. The unallocated rest is
+    the row "(unallocated)" of a pool whose capacity is known, or that no product used; others have none: what they
+    left unused is not known.
     """
 
     activity_rates: pd.DataFrame
@@ -67,10 +68,12 @@ def activity_costs(
                 f"The pool '{pool}' in {period} used {float(total):g} {driver}, more than its capacity of "
                 f"{float(quantity):g}: correct the driver quantities or the capacity."
             )
-        weights = [*shares.values(), quantity - total if quantity else Fraction(1)]
-        parts = allocate_cents(cents, weights)
-        costs += [(period, pool, *part) for part in zip([*shares, UNALLOCATED], parts, strict=True)]
-        rate = float(Fraction(cents, 10**minor_digits) / quantity) if quantity else float("nan")
+        bearers = {**shares, UNALLOCATED: quantity - total if quantity else Fraction(1)}
+        if (period, pool) not in limits and total:
+            del bearers[UNALLOCATED]
+        parts = allocate_cents(cents, list(bearers.values()))
+        costs += [(period, pool, *part) for part in zip(bearers, parts, strict=True)]
+        rate = float(Fraction(cents, 10**minor_digits)) / float(quantity) if quantity else float("nan")
         rates.append((period, pool, driver, float(quantity), cents, rate))
     return ActivityCosts(
         pd.DataFrame(rates, columns=[*_POOL, "driver", "driver_quantity", "pool_cents", "rate"]).astype(

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from opsanalytics.budget.exact import Exact, as_array, foot, fraction, fractions
+from opsanalytics.formats import OTHERS
 
 MOST_FACTORS = 8
-OTHERS = "Others"
 
 #: A value in minor units for each row, exact, from the factors (name -> array of fractions, a row each).
 Value = Callable[[Mapping[str, Exact]], Any]
@@ -122,7 +122,7 @@ def pareto(
     absolute effect, ties by code; with `apart` favourable and adverse each on their own (an item without effect is in
     neither). Returns [side {all, favourable, adverse}, rank, *item, kind {item, rest}, items, effect_cents, share,
     cumulative_share]: shares are of the total absolute effect of the side (NaN where that is zero). Cut to `top`, the
-    rest of each side is one row, kind "rest", named "Others", whose `items` says how many it holds. The effects add up
+    rest of each side is one row, kind "rest", "(others)", whose `items` says how many it holds. The effects add up
     to those given.
     """
     keys = list(item)

@@ -6,7 +6,7 @@ one-off amounts are taken out first. What is then left of the part's effect is i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -14,9 +14,10 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from opsanalytics.budget.allocation import allocate_cents
 from opsanalytics.budget.comparison import EFFECT_SIGN
 from opsanalytics.budget.drivers.bridging import bridge
-from opsanalytics.budget.drivers.costing import standard_cost_variances
+from opsanalytics.budget.drivers.costing import FIXED, standard_cost_levels, standard_cost_variances
 from opsanalytics.budget.drivers.flexible import VOLUME, flexible_budget
 from opsanalytics.budget.drivers.payroll import PAYROLL_DRIVERS, payroll_variances
 from opsanalytics.budget.drivers.sales import price_volume_mix
@@ -27,9 +28,11 @@ from opsanalytics.formats import ALL, UNASSIGNED, listed, month_name
 REST: Mapping[str, str] = MappingProxyType(
     {"revenue": "other_revenue", "payroll": "other_payroll", "variable": "other_cost"}
 )
+#: The production-volume variance of fixed overhead: shown beside its spending, never added to it.
+MEMO = "production_volume"
 _ANALYSIS = {"material": "materials", "labour": "labour", "variable_overhead": "overhead", "fixed_overhead": "overhead"}
 _CENTRE = ["period", "cost_centre"]
-_LINE = [*_CENTRE, "account", "type"]
+_LINE = ["site", *_CENTRE, "account", "type"]
 _SUMS = ["plan_cents", "actual_cents", "currency_cents", "one_off_cents"]
 _STEPS = {"period": "str", "driver": "str", "effect_cents": "int64"}
 _DRIVERS = {
@@ -50,8 +53,8 @@ class Part:
 def lines(actual: pd.DataFrame, plan: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
     """Return plan and actual of each line that counts in the result, with its part.
 
-    Columns: period, cost_centre, account, type, plan_cents, actual_cents, currency_cents, one_off_cents (of the
-    actual), part {revenue, payroll, variable, fixed}, behaviour, sign, usual_cents (actual without currency and
+    Columns: site, period, cost_centre, account, type, plan_cents, actual_cents, currency_cents, one_off_cents (of
+    the actual), part {revenue, payroll, variable, fixed}, behaviour, sign, usual_cents (actual without currency and
     one-offs), and core_cents: its effect against plan.
     """
     none = dict.fromkeys(_SUMS, 0)
@@ -100,15 +103,24 @@ def _months(periods: pd.Series | Sequence[str]) -> str:
     return listed([month_name(month) for month in sorted(set(periods))])
 
 
+def _cells(cells: pd.DataFrame, of: str) -> str:
+    """Name items and their months, those of the same months together: "North and South in May 2026"."""
+    months: dict[str, list[str]] = {}
+    for item, rows in cells.groupby(of, dropna=False):
+        months.setdefault(_months(rows["period"]), []).append(str(item))
+    return "; ".join(f"{listed(items)} in {named}" for named, items in months.items())
+
+
 # revenue
 
 
 def sold(
-    sales: pd.DataFrame | None, months: Sequence[str], booked: Iterable[str], entity: str, gaps: pd.MultiIndex
+    sales: pd.DataFrame | None, months: Sequence[str], booked: pd.DataFrame, entity: str, gaps: pd.MultiIndex
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the entity's sales in `months` for which all is known, and notes on those for which it is not.
 
-    `booked` are the months with revenue. A site's month with a missing actual is left out whole: its mix is not known.
+    `booked` are the sites and months with revenue. A site's month with a missing actual is left out whole: its mix is
+    not known.
     """
     if sales is None or sales.empty:
         return pd.DataFrame(), ("There is no sales table: the revenue variance has no volume, mix and price.",)
@@ -119,15 +131,16 @@ def sold(
     unknown = rows["actual_units"].isna() | (rows["actual_price"].isna() & (rows["actual_units"] != 0))
     partial = rows.loc[unknown, place].drop_duplicates()
     notes = [
-        f"The sales of {site} in {_months(cells['period'])} lack an actual: their revenue variance is in other revenue."
+        f"The sales of {site} in {_months(cells['period'])} lack an actual: their revenue variance is not explained."
         for site, cells in partial.groupby("site")
     ]
     if len(partial):
         rows = rows[~pd.MultiIndex.from_frame(rows[place]).isin(pd.MultiIndex.from_frame(partial))]
-    without = set(booked) - set(rows["period"]) - set(partial["period"])
-    if without:
+    known = pd.concat([rows[place], partial])
+    lacking = booked[~pd.MultiIndex.from_frame(booked[place]).isin(pd.MultiIndex.from_frame(known))]
+    if len(lacking):
         notes.append(
-            f"The sales table has no rows for {_months(list(without))}: its revenue variance is in other revenue."
+            f"The sales table has no rows for {_cells(lacking, 'site')}: their revenue variance is not explained."
         )
     return rows, tuple(notes)
 
@@ -157,7 +170,9 @@ def revenue(all_lines: pd.DataFrame, known: tuple[pd.DataFrame, tuple[str, ...]]
     kept = rows.sort_values([*group, "product"], kind="stable", ignore_index=True)
     kept = kept[(kept["budget_units"] != 0) & (kept["actual_units"] != 0)]
     changed = effects[effects["driver"].isin(["new", "discontinued"])]
-    steps = pd.concat([_shared(kept, group, minor_digits), changed])
+    rates = _rates_in_prices(own, found)
+    steps = pd.concat([_shared(kept, group, minor_digits), changed, rates])
+    effects = pd.concat([effects, rates])
     drivers = _found(effects.rename(columns={"product": "item"}), analysis="sales", dimension="product", table="sales")
     return Part(_rest(own, steps, REST["revenue"]), drivers, notes)
 
@@ -166,6 +181,26 @@ def _with_units(rows: pd.DataFrame) -> pd.DataFrame:
     """Give every product a unit; one without is counted in a unit of its own."""
     given = rows["unit"] if "unit" in rows.columns else pd.Series(None, rows.index, dtype="str")
     return rows.assign(unit=("unit " + given).where(given.notna(), "product " + rows["product"]))
+
+
+def _rates_in_prices(own: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """Take what exchange rates make of a site's revenue in a month out of its products' price, by what they sold for.
+
+    `found` comes from `price_volume_mix`. Of a product newly sold it is taken out of "new". Where nothing was sold for
+    a positive sum there is nothing to take it out of, and other revenue bears it.
+    """
+    place, pieces = ["period", "site"], []
+    rates = own.groupby(place)["currency_cents"].sum()
+    for cell, products in found.groupby(place):
+        cents, weights = int(rates.get(cell, 0)), products["actual_cents"].clip(lower=0)
+        if cents and weights.any():
+            shares = [-part for part in allocate_cents(cents, weights.tolist())]
+            pieces.append(products[[*place, "product"]].assign(effect_cents=shares, driver=_priced(products)))
+    return pd.concat(pieces) if pieces else pd.DataFrame(columns=[*place, "product", "effect_cents", "driver"])
+
+
+def _priced(products: pd.DataFrame) -> pd.Series:
+    return pd.Series("price", products.index).mask(products["budget_units"] == 0, "new")
 
 
 def _shared(rows: pd.DataFrame, group: Sequence[str], minor_digits: int) -> pd.DataFrame:
@@ -195,11 +230,11 @@ def _group_sums(values: Exact, codes: Sequence[int]) -> list[Fraction]:
 # cost
 
 
-def payroll(all_lines: pd.DataFrame, table: pd.DataFrame | None, months: Sequence[str], minor_digits: int) -> Part:
+def payroll(all_lines: pd.DataFrame, table: pd.DataFrame | None, minor_digits: int) -> Part:
     """Explain the accounts that `staffing` drives by headcount, rate and overtime; the rest is other_payroll.
 
-    Where the table has no budgeted overtime hours, budgeted overtime is the plan of those accounts that are variable;
-    without one, overtime is left to the rest.
+    Where the table has no budgeted overtime hours for a cost centre's month, budgeted overtime is the plan of those of
+    its accounts that are variable; where no account is, overtime is left to the rest.
     """
     own = all_lines[all_lines["part"] == "payroll"]
     if own.empty:
@@ -209,24 +244,36 @@ def payroll(all_lines: pd.DataFrame, table: pd.DataFrame | None, months: Sequenc
         note = "The payroll table has no rows for these cost centres: the payroll variance has no headcount and rate."
         return Part(_rest(own, _nothing(), REST["payroll"]), _nothing(), (note,))
     found, notes = payroll_variances(rows, minor_digits=minor_digits, by=_CENTRE), []
-    if "budget_overtime_hours" not in rows.columns:
+    unstated = _without_budgeted_overtime(rows, found)
+    if unstated.any():
         planned = own[own["behaviour"] == "variable"].groupby(_CENTRE)["plan_cents"].sum()
         keys = pd.MultiIndex.from_frame(found[_CENTRE])
-        found["overtime_effect_cents"] += planned.reindex(keys, fill_value=0).to_numpy()
+        added = found["overtime_effect_cents"] + planned.reindex(keys, fill_value=0).to_numpy()
+        found["overtime_effect_cents"] = found["overtime_effect_cents"].mask(unstated, 0 if planned.empty else added)
         if planned.empty:
-            found["overtime_effect_cents"] = 0
             notes.append(
-                "No overtime is budgeted in the payroll table or on a variable payroll account: it is in other payroll."
+                "No overtime is budgeted in the payroll table or on a variable payroll account: it is not explained."
             )
-    without = set(months) & set(own["period"]) - set(rows["period"])
-    if without:
-        notes.append(f"The payroll table has no rows for {_months(list(without))}: its variance is in other payroll.")
+    lacking = own[~pd.MultiIndex.from_frame(own[_CENTRE]).isin(pd.MultiIndex.from_frame(rows[_CENTRE]))]
+    if len(lacking):
+        named = _cells(lacking, "cost_centre")
+        notes.append(f"The payroll table has no rows for {named}: their variance is not explained.")
     effects = found.rename(columns=lambda c: c.removesuffix("_effect_cents")).melt(
         _CENTRE, list(PAYROLL_DRIVERS), var_name="driver", value_name="effect_cents"
     )
     drivers = effects.rename(columns={"cost_centre": "item"})
     drivers = _found(drivers, analysis="payroll", dimension="cost_centre", table="payroll")
     return Part(_rest(own, effects, REST["payroll"]), drivers, tuple(notes))
+
+
+def _without_budgeted_overtime(rows: pd.DataFrame, found: pd.DataFrame) -> pd.Series:
+    """Say of each cost centre's month in `found` whether no grade of it has budgeted overtime hours."""
+    if "budget_overtime_hours" not in rows.columns:
+        return pd.Series(True, found.index)
+    stated = rows[rows["budget_overtime_hours"].notna()]
+    return pd.Series(
+        ~pd.MultiIndex.from_frame(found[_CENTRE]).isin(pd.MultiIndex.from_frame(stated[_CENTRE])), found.index
+    )
 
 
 def _of_centres(table: pd.DataFrame | None, all_lines: pd.DataFrame) -> pd.DataFrame:
@@ -309,10 +356,17 @@ def taken_out(all_lines: pd.DataFrame, column: str, driver: str, analysis: str, 
 
 
 def standard_costs(all_lines: pd.DataFrame, table: pd.DataFrame | None, minor_digits: int) -> Part:
-    """Look inside inputs at standard cost: no steps of the bridge, whose accounts are explained already."""
+    """Look inside inputs at standard cost: no steps of the bridge, whose accounts are explained already.
+
+    The usage of materials that a product takes in one unit is their mix and yield. What output absorbed of fixed
+    overhead, more or less than budgeted, is a memo: it is no difference to the budget.
+    """
     rows = _of_centres(table, all_lines)
     if rows.empty:
         return Part(_nothing()[list(_STEPS)], _nothing())
     found = standard_cost_variances(rows, minor_digits=minor_digits)
+    levels = standard_cost_levels(rows, minor_digits=minor_digits)
+    memo = levels.assign(driver=MEMO, effect_cents=levels["absorption_effect_cents"])
+    found = pd.concat([found, memo.loc[memo["kind"] == FIXED, list(found.columns)]])
     drivers = found.assign(analysis=found["kind"].map(_ANALYSIS), item=found["input"])
     return Part(_nothing()[list(_STEPS)], _found(drivers, dimension="input", table="standard_costs"))

@@ -350,9 +350,11 @@ def standard_cost_variances(standard_costs: pd.DataFrame, *, minor_digits: int =
 
     `standard_costs` is the checked table. Returns a row for each input and driver, sorted: period, cost_centre,
     product, input, kind, driver, effect_cents (int64). Drivers: material price and usage, labour rate and efficiency,
-    variable overhead spending and efficiency, fixed overhead spending. The drivers of an input add up to
+    variable overhead spending and efficiency, fixed overhead spending. Where a product takes several materials in one
+    `unit` (optional) for one output, mix and yield stand for their usage. The drivers of an input add up to
     flexible_cents - actual_cents of `standard_cost_levels`: the standard cost of the actual output (for fixed
-    overhead: the budget) less the actual cost. Formulas and sources: `rate_efficiency`, `overhead_variances`.
+    overhead: the budget) less the actual cost. Formulas and sources: `rate_efficiency`, `mix_yield`,
+    `overhead_variances`.
     Raises ValueError as `standard_cost_levels`, ArithmeticError where an input's drivers did not foot.
     """
     levels = standard_cost_levels(standard_costs, minor_digits=minor_digits)
@@ -370,8 +372,25 @@ def standard_cost_variances(standard_costs: pd.DataFrame, *, minor_digits: int =
         steps[[*_KEY, "kind"]].assign(driver=[names[kind][place] for kind in kinds], effect_cents=steps[step])
         for place, step in enumerate(("price", "quantity"))
     ]
+    pieces[1] = _with_mix(_in_order(standard_costs), pieces[1], minor_digits)
     found = pd.concat(pieces).astype({"driver": "str", "effect_cents": "int64"})
     return found[found["driver"] != ""].sort_values([*_KEY, "kind", "driver"], kind="stable", ignore_index=True)
+
+
+def _with_mix(rows: pd.DataFrame, quantities: pd.DataFrame, minor_digits: int) -> pd.DataFrame:
+    """Put mix and yield in the place of usage, for the materials that are counted in one unit for one output."""
+    if "unit" not in rows.columns:
+        return quantities
+    by = ["period", "cost_centre", "product", "unit", "actual_output"]
+    counted = rows[(rows["kind"] == "material") & rows["unit"].notna()]
+    mixed = counted[counted.duplicated(by, keep=False)]
+    split = mix_yield(mixed, by=by, minor_digits=minor_digits)
+    own = quantities.loc[mixed.index]
+    pieces = [own.assign(driver=name, effect_cents=split[f"{name}_effect_cents"]) for name in ("mix", "yield")]
+    off = own["effect_cents"] - sum(piece["effect_cents"] for piece in pieces)
+    if np.any(off):
+        raise ArithmeticError(f"Mix and yield miss the usage of {mixed['input'].iloc[0]} by {int(off.abs().max())}.")
+    return pd.concat([quantities.drop(index=mixed.index), *pieces])
 
 
 def _in_order(standard_costs: pd.DataFrame) -> pd.DataFrame:

@@ -40,8 +40,14 @@ def fx_variance(
     local: the local variance that units and prices do not explain, at the budget rate (all of it without them)
     total: actual - budget, to which the four foot in each row.
 
-    Raises LookupError naming currency, period and kind of a rate that is missing.
+    This is for sales or purchases whose local prices are known. The budget variance knows the ledger's amounts only:
+    there the part due to rates is a sum of lines (`currency_cents`, at average less at budget rate).
+    Raises LookupError naming currency, period and kind of a rate that is missing, ValueError for an unknown type.
     """
+    kinds = rows["type"] if "type" in rows.columns else pd.Series("revenue", rows.index)
+    strange = kinds[~kinds.isin(["revenue", "cost"])]
+    if len(strange):
+        raise ValueError(f"The type {strange.iloc[0]!r} of row {strange.index[0]!r} is unknown: use revenue or cost.")
     known = {
         (str(c), str(p), str(k)): fraction(r, f"The {k} rate of {c} in {p}")
         for c, p, k, r in rates[["currency", "period", "kind"]].assign(rate=rates["rate"].astype(object)).to_numpy()
@@ -64,8 +70,7 @@ def fx_variance(
         )
         for row, label in enumerate(rows.index)
     ]
-    kinds = rows["type"] if "type" in rows.columns else pd.Series("revenue", rows.index)
-    sign = kinds.map(EFFECT_SIGN).fillna(0).astype("int64")
+    sign = kinds.map(EFFECT_SIGN).astype("int64")
     found = pd.DataFrame(cents, rows.index, [f"{name}_effect_cents" for name in _SPLIT], dtype="int64")
     return rows.assign(
         budget_rate=budget_rate,

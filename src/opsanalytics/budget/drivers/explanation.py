@@ -14,13 +14,11 @@ from types import MappingProxyType
 import pandas as pd
 
 from opsanalytics.budget.drivers import causes
-from opsanalytics.budget.drivers.bridging import OTHERS
 from opsanalytics.budget.drivers.causes import REST, Part
-from opsanalytics.formats import ALL
+from opsanalytics.formats import ALL, MISSING_MONTHS, OTHERS
 from opsanalytics.periods import Calendar
 from opsanalytics.settings import Settings
 
-MISSING_MONTHS = "missing months"
 #: The drivers in the order in which they stand in a bridge; what no driver explains comes last.
 ORDER = (
     *("volume", "mix", "price", "new", "discontinued"),
@@ -69,16 +67,19 @@ def explain(
     """Why is the result of `entity` off plan and off last year, in the month and to date?
 
     `actual`, `plan`, `prior_year` (at the months it is compared with): leaves of the entity: site, department,
-    cost_centre, account, pl_line, type, period, amount_cents; `actual` perhaps also one_off_cents and currency_cents,
-    the part of the amount that is marked one-off, and that is due to exchange rates. `tables`: accounts, and sales,
-    drivers, payroll and standard_costs where there are any. `missing`: [site, period] that AC and PY lack; what both
-    sides make of such cells is a step of its own. A reference without rows has no bridge.
+    cost_centre, account, pl_line, type, period, amount_cents (int64, natural sign); `actual` perhaps also
+    one_off_cents, the part of the amount that is marked one-off, and currency_cents, the part of the other lines that
+    is due to exchange rates. `tables`: accounts, and sales, drivers, payroll and standard_costs where there are any.
+    `missing`: [site, period] that AC and PY lack; what both sides make of such cells is a step of its own. A reference
+    without rows has no bridge. Returns drivers, bridges and notes, see `Explanation`; money in minor units.
 
     Parts of the bridge by driver, disjoint by account: revenue (volume, mix, price by Shapley, new and discontinued
     products, from sales; else other_revenue); payroll (headcount, hiring delay, grade mix, rate, overtime; else
     other_payroll); other variable cost (volume by the flexible budget, spending; where units lack, other_cost); fixed
-    cost (spending). Currency and one-off lines are taken out of what is left of each part, as steps of their own.
-    Raises ArithmeticError where a bridge does not foot.
+    cost (spending). Currency and one-off lines are taken out of each part first, as steps of their own; those of
+    revenue out of price too, in which they were booked. Formulas and sources: `price_volume_mix`, `payroll_variances`,
+    `flexible_budget`, `bridge`, `standard_cost_variances`.
+    Raises ArithmeticError where a bridge does not foot, ValueError where a table lacks a number that it needs.
     """
     calendar = settings.calendar
     months = calendar.months(period, "ytd")
@@ -153,11 +154,11 @@ def _parts(
 ) -> list[Part]:
     lines = causes.lines(actual, plan, tables["accounts"])
     digits = settings.minor_digits
-    booked = lines.loc[lines["part"] == "revenue", "period"].unique()
+    booked = lines.loc[lines["part"] == "revenue", ["site", "period"]].drop_duplicates()
     sold = causes.sold(tables.get("sales"), months, booked, entity, gaps)
     return [
         causes.revenue(lines, sold, digits),
-        causes.payroll(lines, tables.get("payroll"), months, digits),
+        causes.payroll(lines, tables.get("payroll"), digits),
         causes.variable_cost(lines, tables.get("drivers")),
         causes.fixed_cost(lines),
         causes.taken_out(lines, "currency_cents", "currency", "currency", "fx_rates"),
@@ -177,7 +178,7 @@ def _by_driver(steps: pd.DataFrame, sums: pd.DataFrame, months: Sequence[str], h
 
 
 def _by_pl_line(sums: pd.DataFrame, months: Sequence[str], horizon: str, reference: str) -> Bridge:
-    """Make every P&L line a step, the largest effect first; those beyond the largest are one, "Others"."""
+    """Make every P&L line a step, the largest effect first; those beyond the largest are one, "(others)"."""
     own = sums[sums["period"].isin(months)]
     kept = own[~own["lost"]]
     lines: dict[str, int] = {}

@@ -29,19 +29,23 @@ def flexible_budget(rows: pd.DataFrame) -> pd.DataFrame:
     """Which part of each variance is volume, and which is price or spending?
 
     `rows`: any keys, type {revenue, cost, statistical}, behaviour {fixed, variable}, budget_cents, actual_cents (int64,
-    natural sign), budget_units, actual_units (of the row's driver; any exact number, may be missing). Added:
-    flexing (volume, fixed, "no budget units", "no actual units": the last two are not flexed, for a budget at no
-    units has no unit cost, and missing units are not zero), flexible_cents (variable: budget x actual units /
-    budget units, rounded once half to even; else the budget), and effects on the result: volume_effect_cents
+    natural sign), budget_units, actual_units (of the row's driver; any exact number, may be missing), and perhaps
+    unit_cents (what one unit is budgeted at, an exact number, may be missing). Added: flexing (volume, fixed, "no
+    budget units", "no actual units": the last two are not flexed, for a budget at no units has no unit cost, and
+    missing units are not zero), flexible_cents (variable: actual units x unit_cents where given, else budget x actual
+    units / budget units, rounded once half to even; else the budget), and effects on the result: volume_effect_cents
     (flexible - static) and flexible_budget_effect_cents (actual - flexible), the latter split into
     price_effect_cents (revenue), variable_spending_effect_cents and fixed_spending_effect_cents (cost).
     Source: Horngren, Datar, Rajan, Cost Accounting, 14th edition, chapter 7.
     """
-    units = list(zip(rows["budget_units"], rows["actual_units"], strict=True))
-    flexing = [_flexing(behaviour, *pair) for behaviour, pair in zip(rows["behaviour"], units, strict=True)]
-    ratios = {pair: _ratio(*pair) for pair, how in zip(units, flexing, strict=True) if how == VOLUME}
-    factors = [ratios[pair] if how == VOLUME else Fraction(1) for pair, how in zip(units, flexing, strict=True)]
-    numerators = as_array(factor.numerator for factor in factors) * rows["budget_cents"].to_numpy().astype(object)
+    each = rows["unit_cents"] if "unit_cents" in rows.columns else pd.Series(None, rows.index, dtype=object)
+    budgets = rows["budget_cents"].to_numpy().astype(object)
+    units = list(zip(rows["budget_units"], rows["actual_units"], each, strict=True))
+    flexing = [_flexing(behaviour, *given) for behaviour, given in zip(rows["behaviour"], units, strict=True)]
+    ratios = {given: _ratio(*given) for given, how in zip(units, flexing, strict=True) if how == VOLUME}
+    factors = [ratios[given] if how == VOLUME else Fraction(1) for given, how in zip(units, flexing, strict=True)]
+    by_unit = each.notna().to_numpy() & (np.array(flexing, dtype=object) == VOLUME)
+    numerators = as_array(factor.numerator for factor in factors) * np.where(by_unit, 1, budgets)
     flexible = half_even(numerators, as_array(factor.denominator for factor in factors))
     made = rows.assign(flexing=pd.Series(flexing, rows.index, dtype="str"), flexible_cents=flexible)
     sign = made["type"].map(EFFECT_SIGN).fillna(0).astype("int64")
@@ -81,13 +85,16 @@ def operating_income(flexed: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFra
     return sums.assign(static_budget_effect_cents=total)
 
 
-def _ratio(planned: object, came: object) -> Fraction:
+def _ratio(planned: object, came: object, each: object) -> Fraction:
+    """Return what the budget is multiplied by, or, where the budget of one unit is known, the flexible budget."""
+    if not pd.isna(each):  # type: ignore[call-overload]
+        return fraction(came, "actual_units") * fraction(each, "unit_cents")
     return fraction(came, "actual_units") / fraction(planned, "budget_units")
 
 
-def _flexing(behaviour: str, planned: object, came: object) -> str:
+def _flexing(behaviour: str, planned: object, came: object, each: object) -> str:
     if behaviour != "variable":
         return FIXED
-    if pd.isna(planned) or planned == 0:  # type: ignore[call-overload]
+    if pd.isna(each) and (pd.isna(planned) or planned == 0):  # type: ignore[call-overload]
         return NO_BUDGET_UNITS
     return NO_ACTUAL_UNITS if pd.isna(came) else VOLUME  # type: ignore[call-overload]

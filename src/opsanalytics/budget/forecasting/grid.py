@@ -60,10 +60,43 @@ class Grid:
         return full
 
     def held(self, year: int, passed: int) -> Flags:
-        """Which of the year's months does each site hold after `passed` of them? S by 12."""
+        """Which of the year's months does each site hold after `passed` of them, from its first line on? S by 12."""
         at = self.years.index(year)
-        known: Flags = (np.arange(12) < passed) & self.ledger[at] & ~self.lacking[:, at]
+        known: Flags = (np.arange(12) < passed) & self.ledger[at] & ~self.lacking[:, at] & self.begun(year, passed)
         return known
+
+    def open(self, year: int, passed: int) -> Flags:
+        """Which of the year's months are open at each site, those to come and those to date that are missing? S by 12.
+
+        A month to date before a site began is neither held nor open.
+        """
+        at = self.years.index(year)
+        missing = np.where(self.ledger[at], self.lacking[:, at], self.begun(year, passed))
+        ahead: Flags = missing | (np.arange(12) >= passed)
+        return ahead
+
+    def begun(self, year: int, passed: int, *, of: int | None = None) -> Flags:
+        """In which months of the year `of` (`year` itself when left out) may each site have had lines? S by 12.
+
+        As known after `passed` months of `year`: all after the last one that it holds before its first line.
+        """
+        now, shape = 12 * self.years.index(year) + passed, (len(self.sites), 12 * len(self.years))
+        held = (self.ledger & ~self.lacking).reshape(shape)[:, :now]
+        before = held & ~np.logical_or.accumulate(self.posted.reshape(shape)[:, :now], axis=1)
+        first = (before * np.arange(1, now + 1)).max(axis=1, initial=0)
+        months = 12 * self.years.index(year if of is None else of) + np.arange(12)
+        return np.asarray(months >= first[:, None])
+
+    def lately(self, year: int, passed: int) -> Flags:
+        """Which sites have a line in the last twelve months that the ledger holds by then? S flags."""
+        now = 12 * self.years.index(year) + passed
+        last = np.flatnonzero(self.ledger.ravel()[:now])[-12:]
+        return np.asarray(self.posted.reshape(len(self.sites), 12 * len(self.years))[:, last].any(axis=1))
+
+    def by_site(self, values: Floats) -> Floats:
+        """Add the sizes of lines (the first axis) up to sites."""
+        sums: Floats = self.summed(np.abs(values)).reshape(len(self.sites), len(KINDS), *values.shape[1:]).sum(axis=1)
+        return sums
 
     def of_lines(self, sites: Flags) -> Flags:
         """Give each line what its site (the first axis) has."""
@@ -95,13 +128,18 @@ def grid(
     years = tuple(range(min(first, last_year), last_year + 1))
     months = [month for year in years for month in calendar.months_of_year(year)]
     at = {month: k for k, month in enumerate(months)}
-    lines = _lines([actual, *plans.values()])
+    told_apart = {(year, id(plan)): plan for (year, _), plan in plans.items()}  # one often stands for many months
+    lines = _lines([actual, *told_apart.values()])
     key = pd.MultiIndex.from_frame(lines[_LINE])
     sites = tuple(sorted({*actual["site"].unique(), *lines["site"].unique()}))
     rank = {site: k for k, site in enumerate(sites)}
     groups = pd.DataFrame([(site, kind) for site in sites for kind in KINDS], columns=["site", "type"], dtype="str")
     kinds = lines["type"].map({kind: k for k, kind in enumerate(KINDS)})
     weeks = [calendar.weeks(month) or 1 for month in months]
+    arranged = {
+        (year, name): _matrix(plan, key, {m: k for k, m in enumerate(calendar.months_of_year(year))})
+        for (year, name), plan in told_apart.items()
+    }
     return Grid(
         lines=lines,
         groups=groups,
@@ -113,10 +151,7 @@ def grid(
         posted=_flags(actual, rank, at).reshape(len(sites), len(years), 12),
         ledger=np.array([month in ledger for month in months], dtype=bool).reshape(len(years), 12),
         length=np.array(weeks, dtype=np.float64).reshape(len(years), 12),
-        plans={
-            cutoff: _matrix(plan, key, {m: k for k, m in enumerate(calendar.months_of_year(cutoff[0]))})
-            for cutoff, plan in plans.items()
-        },
+        plans={cutoff: arranged[cutoff[0], id(plan)] for cutoff, plan in plans.items()},
         lacking=_flags(missing, rank, at).reshape(len(sites), len(years), 12),
     )
 
@@ -124,9 +159,8 @@ def grid(
 def _lines(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return each line at its last place: where its actuals put it, else where a plan does."""
     rows = [frame.loc[frame["type"].isin(KINDS), ["period", *LEAF]] for frame in frames]
-    ranked = pd.concat([frame.drop_duplicates().assign(rank=rank) for rank, frame in enumerate(rows)])
-    ranked = ranked.sort_values(["rank", "period", *LEAF], ascending=[False, *[True] * (1 + len(LEAF))])
-    return ranked.drop_duplicates(_LINE, keep="last")[LEAF].sort_values(LEAF, ignore_index=True)
+    last = [frame.sort_values("period", kind="stable").drop_duplicates(_LINE, keep="last") for frame in rows]
+    return pd.concat(last).drop_duplicates(_LINE)[LEAF].sort_values(LEAF, ignore_index=True)
 
 
 def _matrix(frame: pd.DataFrame, key: pd.MultiIndex, at: Mapping[str, int]) -> Floats:

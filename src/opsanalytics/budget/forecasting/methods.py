@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,33 +28,70 @@ LOWEST, HIGHEST = 0.5, 2.0
 
 @dataclass(frozen=True)
 class View:
-    """A fiscal year seen after `passed` of its months. Nothing after them is read but the plan in force at the cutoff.
-
-    months: S by 12, those that each site holds and that are built on; the others are open.
-    """
+    """A fiscal year seen after `passed` of its months, of which nothing later is read but the plan then in force."""
 
     grid: Grid
     year: int
     passed: int
-    months: Flags
 
-    @property
+    @cached_property
+    def months(self) -> Flags:
+        """The months to date that each site holds and that are built on, S by 12."""
+        return self.grid.held(self.year, self.passed)
+
+    @cached_property
+    def open(self) -> Flags:
+        """The months to estimate, those to come and the missing ones, S by 12."""
+        return self.grid.open(self.year, self.passed)
+
+    @cached_property
     def held(self) -> Flags:
         """The months held by each line's site, L by 12."""
         return self.grid.of_lines(self.months)
+
+    @cached_property
+    def ahead(self) -> Flags:
+        """The months open at each line's site, L by 12."""
+        return self.grid.of_lines(self.open)
+
+    @cached_property
+    def closed(self) -> Flags:
+        """Which sites have a plan that is over and no line in the last month, which they hold? S flags."""
+        if self.plan is None or not 0 < self.passed < 12:
+            return np.zeros(len(self.grid.sites), dtype=bool)
+        meant, last = self.grid.by_site(self.plan), self.passed - 1
+        over = (meant.sum(axis=1) > 0) & (meant[:, self.passed :].sum(axis=1) == 0)
+        silent: Flags = over & self.months[:, last] & ~self.grid.posted[:, self.at, last]
+        return silent
+
+    @cached_property
+    def active(self) -> Flags:
+        """Which sites have an outlook? S flags.
+
+        Those with a line in a month to date that they hold, or with a plan for an open month; and those that hold no
+        month to date (theirs are missing, or none has passed) with a line in the last twelve months of the ledger. None
+        before the first line of them all.
+        """
+        if not self.grid.lately(self.year, self.passed).any():
+            return np.zeros(len(self.grid.sites), dtype=bool)
+        lines = (self.grid.posted[:, self.at] & self.months).any(axis=1)
+        late = ~self.months.any(axis=1) & self.grid.lately(self.year, self.passed)
+        meant = 0.0 if self.plan is None else (self.grid.by_site(self.plan) * self.open).sum(axis=1)
+        found: Flags = lines | late | np.asarray(meant > 0)
+        return found
 
     @property
     def at(self) -> int:
         """The year's place in the grid."""
         return self.grid.years.index(self.year)
 
-    @property
+    @cached_property
     def to_date(self) -> Floats:
         """What each line has come to in the months held."""
         now: Floats = (self.grid.amounts[:, self.at] * self.held).sum(axis=1)
         return now
 
-    @property
+    @cached_property
     def year_ago(self) -> Floats | None:
         """Last year's months, in the length that they have this year; None without a year before."""
         if self.at == 0:
@@ -70,9 +108,10 @@ class View:
 
 @dataclass(frozen=True)
 class Estimates:
-    """What each method says: values in cents, M by L by 12 (zero in months held), and stands, M by G.
+    """What each method says: values in cents, M by L by 12 (zero in months that are not open), and stands, M by G.
 
-    Where a method does not stand at a site and type, its values there are the run rate's.
+    Where a method does not stand at a site and type, its values there are the run rate's; where that does not stand
+    either, the remaining plan's, else those of last year's rest. A closed site has nothing in the months to come.
     """
 
     values: Floats
@@ -86,13 +125,14 @@ def estimates(view: View) -> Estimates:
     """Estimate the open months of `view` by every method, in the order of METHODS."""
     grid = view.grid
     nothing = np.zeros((len(grid.lines), 12)), np.zeros(len(grid.groups), dtype=bool)
-    run_rate, _ = _run_rate(view)
-    values, stands = [], []
-    for method in _METHODS.values():
-        found, here = method(view) or nothing
-        values.append(np.where(here[grid.group][:, None], found, run_rate) * ~view.held)
-        stands.append(here)
-    return Estimates(np.array(values), np.array(stands))
+    found = {name: method(view) or nothing for name, method in _METHODS.items()}
+    instead = nothing[0]
+    for name in (LAST_YEAR, REMAINING_PLAN, RUN_RATE):
+        values, here = found[name]
+        instead = np.where(here[grid.group][:, None], values, instead)
+    open_months = view.ahead & ~(grid.of_lines(view.closed)[:, None] & (np.arange(12) >= view.passed))
+    said = [np.where(here[grid.group][:, None], values, instead) * open_months for values, here in found.values()]
+    return Estimates(np.array(said), np.array([here for _, here in found.values()]))
 
 
 def _run_rate(view: View) -> Estimate:
@@ -107,7 +147,7 @@ def _last_year(view: View) -> Estimate | None:
     before = view.year_ago
     if before is None:
         return None
-    return before, _posted(view, ~view.months)
+    return before, _posted(view, view.open)
 
 
 def _growth(view: View) -> Estimate | None:
@@ -194,15 +234,16 @@ def _plan_executed(view: View) -> Estimate | None:
 def _seasonal(view: View) -> Estimate | None:
     """Year to date / the share of a year that its months usually are, times the shares of the open months.
 
-    The shares of a line over its n complete years count n times, its site's once; a negative month has none. The year
-    is at most double what the run rate makes of it, and a line that is negative to date goes by its run rate.
+    The shares of a line over its n complete years count n times, its site's once; a negative month has none, and each
+    is taken in the length that it has this year. The year is at most double what the run rate makes of it, and a line
+    that is negative to date goes by its run rate.
     """
     grid = view.grid
     own, years = np.zeros((len(grid.lines), 12)), np.zeros(len(grid.lines))
     for year in _past(view):
-        counts = grid.of_lines(grid.complete(year))
-        amounts = np.maximum(grid.amounts[:, grid.years.index(year)], 0.0) * counts[:, None]
-        own += amounts
+        counts, place = grid.of_lines(grid.complete(year)), grid.years.index(year)
+        amounts = np.maximum(grid.amounts[:, place], 0.0) * counts[:, None]
+        own += amounts * (grid.length[view.at] / grid.length[place])
         years += amounts.sum(axis=1) > 0
     common = grid.summed(own)
     shape = _shares(common)[grid.group]
@@ -229,9 +270,13 @@ METHODS = tuple(_METHODS)
 
 
 def _posted(view: View, months: Flags) -> Flags:
-    """Where does the ledger hold each of `months` (S by 12) a year ago, and the site a line in one of them? G flags."""
+    """Where does the ledger hold each of `months` (S by 12) a year ago, and the site a line in one of them? G flags.
+
+    A site that began in one of them does not have them all.
+    """
     grid, before = view.grid, view.at - 1
-    held = (grid.ledger[before] | ~months).all(axis=1)
+    known = grid.ledger[before] & grid.begun(view.year, view.passed, of=view.year - 1)
+    held = (known | ~months).all(axis=1)
     any_line = (grid.posted[:, before] & months).any(axis=1)
     stands: Flags = (held & (any_line | ~months.any(axis=1)))[grid.site_of_group]
     return stands
@@ -240,7 +285,7 @@ def _posted(view: View, months: Flags) -> Flags:
 def _grown(view: View) -> Flags:
     """Where are there months to date, of this year and of last, and last year's months that are open now? G flags."""
     begun = np.asarray(view.months.any(axis=1))[view.grid.site_of_group]
-    stands: Flags = begun & _posted(view, view.months) & _posted(view, ~view.months)
+    stands: Flags = begun & _posted(view, view.months) & _posted(view, view.open)
     return stands
 
 
@@ -254,9 +299,9 @@ def _left(view: View, plan: Floats, share: Floats) -> Floats:
     year = plan.sum(axis=1)
     sign = np.sign(year)
     left = sign * np.maximum(sign * (year * share - view.to_date), 0.0)
-    ahead = plan * ~view.held * sign[:, None]
+    ahead = plan * view.ahead * sign[:, None]
     usable = (ahead >= 0).all(axis=1) & (ahead.sum(axis=1) > 0)
-    even = ~view.held * view.grid.length[view.at]
+    even = view.ahead * view.grid.length[view.at]
     spread: Floats = left[:, None] * _shares(np.where(usable[:, None], ahead, even))
     return spread
 

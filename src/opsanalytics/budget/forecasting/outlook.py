@@ -1,14 +1,14 @@
 """Outlook: where the fiscal year is heading, for the company, its sites and its lines at once.
 
-The open months of every line are estimated by each method (`outlook_methods`), the methods are weighted by what they
-missed in earlier years at the same month (`outlook_weights`), and how far off that was is shown (`outlook_scores`). The
-company is computed once and cut to its sites, so that lines add up to their site and sites to the whole, to the cent.
+The open months of every line are estimated by each method (`methods`), the methods are weighted by what they missed in
+earlier years at the same month (`weights`), and how far off that was is shown (`scores`). The company is computed once
+and cut to its sites, so that lines add up to their site and sites to the whole, to the cent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ from opsanalytics.budget.forecasting.weights import (
     tested_years,
 )
 from opsanalytics.budget.leaves import LEAF
-from opsanalytics.formats import ALL
+from opsanalytics.formats import ALL, listed, month_name
 from opsanalytics.periods import Calendar, shift
 
 #: A month in, out comes the plan in force at it as leaves: period, LEAF, amount_cents; other fiscal years are left out.
@@ -62,7 +62,8 @@ class Outlook:
     {roy, fy}, cents, stands, weight (of the whole; NaN for the combined one): where a method does not stand at a site
     its cents are the run rate's. accuracy: site or (all), type, method, years, wape, bias, weight. ranges: site or
     (all), measure, share: half of the 80 % range as a share of the outlook (for the result: of revenue and cost
-    together).
+    together). left_out: sites without an outlook though they had lines last year or lack months now. closed: those
+    whose open months are nothing because their plan is over and so are their lines.
     """
 
     period: str
@@ -70,6 +71,19 @@ class Outlook:
     methods: pd.DataFrame
     accuracy: pd.DataFrame
     ranges: pd.DataFrame
+    left_out: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+
+    def notes(self, entity: str) -> tuple[str, ...]:
+        """Say which sites of an entity, or of the whole, "(all)", have no outlook, and which are taken to be closed."""
+        left_out, closed = (
+            listed([site for site in sites if entity in (ALL, site)]) for sites in (self.left_out, self.closed)
+        )
+        month = month_name(self.period)
+        return (
+            *([f"No outlook for {left_out}: no line this year and no plan ahead."] if left_out else []),
+            *([f"Taken as closed: {closed}, with no line in {month} and no plan after it."] if closed else []),
+        )
 
     def of(self, entity: str) -> EntityOutlook:
         """Cut the outlook to a site, or to the whole, "(all)", whose figures are the sums of its sites'."""
@@ -100,26 +114,33 @@ def outlook(
     gives the plan in force at a month for its fiscal year; it is asked at `period` and the same month of earlier years.
     `ledger` is the months that the whole ledger holds (those of `actual` when left out), `missing` ([site, period])
     names months to date that a site lacks beside those. Open are the months after `period` and, for the full year, the
-    missing ones too. A site without any line in the year to date has no outlook; after the last month there is no roy.
+    missing ones too; after the last month there is no roy. A site has an outlook with a line this year or a plan for an
+    open month, or where it holds no month to date but has a line in the last twelve of the ledger.
     """
     seen = actual[actual["period"] <= period]
     months = set(seen["period"].unique()) if ledger is None else {month for month in ledger if month <= period}
     place = calendar.fiscal_period(period)
-    plans = _plans(seen, plan_at, calendar, place.year, place.period) if place.period < 12 else {}
+    over = place.period == 12 and months.issuperset(calendar.months_of_year(place.year)) and not _any(missing)
+    plans = {} if over else _plans(seen, plan_at, calendar, place.year, place.period)
     cells = grid(seen, plans, calendar=calendar, last_year=place.year, ledger=months, missing=missing)
     tests = list(tested_years(cells, place.year, place.period)) if place.period < 12 else []
     view = _view(cells, place.year, place.period)
     found, weights = estimates(view), learned(tests)
+    active = _active(view, found)
     cents = in_cents(cells, place.period, combined(view, found, weights))
-    cents[~cells.of_lines(_active(view))] = 0
-    methods = _methods(view, found, weights, cents, _booked(seen, cells, calendar.months(period, "ytd")))
+    cents[~cells.of_lines(active)] = 0
+    booked = _booked(seen, cells, calendar.months(period, "ytd"))
+    methods = _methods(view, found, weights, cents, booked)
+    methods = methods[methods["site"].isin(_named(cells, active))].reset_index(drop=True)
     rows = scored(tests)
     return Outlook(
         period=period,
         lines=_lines(cells, cents, calendar.months_of_year(place.year)),
         methods=methods,
         accuracy=accuracies(rows, _present_weights(methods, weights)),
-        ranges=_ranges(methods, half_widths(rows), over=place.period == 12),
+        ranges=_ranges(methods, half_widths(rows), over=_over(view, active)),
+        left_out=_named(cells, ~active & _expected(view)),
+        closed=_named(cells, active & view.closed),
     )
 
 
@@ -134,10 +155,10 @@ def next_months(
 ) -> pd.DataFrame:
     """What would each month after one of `cutoffs` have been forecast to be? [LEAF, period, cents, cutoff], sorted.
 
-    As `outlook` at each cutoff, save that the plan is asked at the cutoffs only: methods that build on it count as the
-    average method untested, and its execution in earlier years does not stand. At the end of a fiscal year, the first
-    month of the next is forecast by the methods that need no year to date. A line keeps the place it has at the last
-    cutoff. A month that no method can forecast has no row.
+    As `outlook` at each cutoff, save that of plans it knows the one at its own cutoff only: methods that build on it
+    count as the average method untested, and its execution in earlier years does not stand. At the end of a fiscal
+    year, the first month of the next is forecast by the methods that need no year to date. A line keeps the place it
+    has at the last cutoff. A month that no method can forecast has no row, nor has one before the ledger's first line.
     """
     frames = [_nothing()]
     if cutoffs:
@@ -196,25 +217,50 @@ def _plans(
     months = set(seen["period"].unique())
     first = calendar.fiscal_period(min(months)).year
     complete = [y for y in range(first, year) if months.issuperset(calendar.months_of_year(y))]
-    asked = {(y, passed): calendar.months_of_year(y)[passed - 1] for y in (*complete, year)}
+    # The plan of a month is of the fiscal year of the month after it.
+    asked = {(y, passed): calendar.months_of_year(y)[min(passed, 11) - 1] for y in (*complete, year)}
     return {cutoff: _of_year(plan_at(month), calendar, cutoff[0]) for cutoff, month in asked.items()}
 
 
 def _of_year(plan: pd.DataFrame, calendar: Calendar, year: int) -> pd.DataFrame:
-    return plan[plan["period"].isin(calendar.months_of_year(year))]
+    """Cut a plan to a fiscal year; one that holds nothing else stays the frame that it is."""
+    within = plan["period"].isin(calendar.months_of_year(year))
+    return plan if within.all() else plan[within]
 
 
 def _view(cells: Grid, year: int, passed: int) -> View:
-    return View(cells, year, passed, cells.held(year, passed))
+    return View(cells, year, passed)
 
 
-def _active(view: View) -> Flags:
-    """Which sites have any line in the months to date that they hold?"""
-    return np.asarray((view.grid.posted[:, view.at] & view.months).any(axis=1))
+def _any(missing: pd.DataFrame | None) -> bool:
+    return missing is not None and not missing.empty
+
+
+def _active(view: View, found: Estimates) -> Flags:
+    """Which sites have something to go by, and a method that stands?"""
+    stands = found.stands.any(axis=0).reshape(len(view.grid.sites), len(KINDS)).any(axis=1)
+    return np.asarray(view.active & stands)
+
+
+def _expected(view: View) -> Flags:
+    """Which sites with an open month had a line last year, or are said to lack a month of this one?"""
+    posted = view.grid.posted[:, view.at - 1].any(axis=1) if view.at else False
+    return np.asarray((view.grid.lacking[:, view.at].any(axis=1) | posted) & view.open.any(axis=1))
+
+
+def _over(view: View, active: Flags) -> dict[str, bool]:
+    """Is nothing open any more at each active site, and at (all) of them?"""
+    over = ~np.asarray(view.open.any(axis=1))
+    sites = {site: bool(done) for site, done, on in zip(view.grid.sites, over, active, strict=True) if on}
+    return {ALL: bool(sites) and all(sites.values()), **sites}
+
+
+def _named(cells: Grid, sites: Flags) -> tuple[str, ...]:
+    return tuple(site for site, one in zip(cells.sites, sites, strict=True) if one)
 
 
 def _methods(view: View, found: Estimates, weights: Weights, cents: Cents, booked: Cents) -> pd.DataFrame:
-    """Set out what every method says by site, type and horizon, for the sites that have an outlook."""
+    """Set out what every method says by site, type and horizon."""
     cells = view.grid
     values = np.concatenate([found.values, cents[None].astype(np.float64)])
     missing, rest = (
@@ -224,9 +270,8 @@ def _methods(view: View, found: Estimates, weights: Weights, cents: Cents, booke
     stands = with_combined(found.stands, True)
     shares = with_combined(weights.at(cells, WHOLE, found.stands), np.nan)
     horizons = {"roy": rest, "fy": booked + missing + rest} if view.passed < 12 else {"fy": booked + missing}
-    active = np.tile(_active(view)[cells.site_of_group], len(stands))
     pieces = [
-        by_method(cells.groups, horizon=horizon, cents=sums, stands=stands, weight=shares)[active]
+        by_method(cells.groups, horizon=horizon, cents=sums, stands=stands, weight=shares)
         for horizon, sums in horizons.items()
     ]
     columns = {**_METHODS, "weight": "float64"}
@@ -284,28 +329,28 @@ def _present_weights(methods: pd.DataFrame, weights: Weights) -> pd.DataFrame:
     return pd.concat([whole, own])[["site", "type", "method", "weight"]].reset_index(drop=True)
 
 
-def _ranges(methods: pd.DataFrame, half: Mapping[tuple[bool, str], float], *, over: bool) -> pd.DataFrame:
-    """Name the half widths by entity; once the year is over the outlook is what it was and has no width."""
+def _ranges(methods: pd.DataFrame, half: Mapping[tuple[bool, str], float], *, over: Mapping[str, bool]) -> pd.DataFrame:
+    """Name the half widths by entity; where nothing is open the outlook is what the year was and has no width."""
     sites = [ALL, *sorted(methods["site"].unique())]
     measures = (*KINDS, "result")
     rows = [
-        (site, measure, 0.0 if over else half[site == ALL, measure])
+        (site, measure, 0.0 if over[site] else half[site == ALL, measure])
         for site in sites
         for measure in measures
-        if over or (site == ALL, measure) in half
+        if over[site] or (site == ALL, measure) in half
     ]
     kinds = {"site": "str", "measure": "str", "share": "float64"}
     return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
 
 
 def _next_month(cells: Grid, at: Cutoff, cutoff: str, calendar: Calendar) -> pd.DataFrame:
-    """Forecast the month after a cutoff for the sites with lines in the months to date or, before any, last year."""
+    """Forecast the month after a cutoff for the sites that have an outlook, whatever other cutoffs are asked for."""
     year, passed = at
+    cells = replace(cells, plans={cutoff: plan for cutoff, plan in cells.plans.items() if cutoff == at})
     view = _view(cells, year, passed)
     found, weights = estimates(view), learned(list(tested_years(cells, year, passed)))
-    active = _active(view) if passed else np.asarray(cells.posted[:, view.at - 1].any(axis=1))
     cents = in_cents(cells, passed, combined(view, found, weights))
-    cents[~cells.of_lines(active) | ~np.asarray(found.stands.any(axis=0))[cells.group]] = 0
+    cents[~cells.of_lines(_active(view, found))] = 0
     cents[:, :passed] = 0
     cents[:, passed + 1 :] = 0
     return _lines(cells, cents, calendar.months_of_year(year)).assign(cutoff=cutoff)

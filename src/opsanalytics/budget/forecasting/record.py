@@ -7,7 +7,7 @@ marked as reconstructed: nothing of that month or later goes into it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -22,17 +22,17 @@ Reconstruct = Callable[[Sequence[str]], pd.DataFrame]
 
 
 def forecasts_on_record(
-    prior: Mapping[str, pd.DataFrame], *, period: str, calendar: Calendar, reconstruct: Reconstruct
+    record: pd.DataFrame | None, *, period: str, calendar: Calendar, reconstruct: Reconstruct
 ) -> pd.DataFrame:
     """What was each month of the fiscal year up to `period` last forecast to be before it began?
 
-    `prior["outlook"]` (where there is one) holds the forecasts on record, [LEAF, period, cents, cutoff, reconstructed],
-    company wide; of a month's the one with the latest cutoff before the month counts. Months without any are asked of
-    `reconstruct`, with the month before as their cutoff. Returns the same columns, sorted; a month that cannot be
-    forecast has no row.
+    `record` (where there is one) holds the forecasts on record, [LEAF, period, cents, cutoff, reconstructed]; it is of
+    the whole company, since a month that it holds is taken from it for every site. Of a month's forecasts the one with
+    the latest cutoff before the month counts. Months without any are asked of `reconstruct`, with the month before as
+    their cutoff. Returns the same columns, sorted; a month that cannot be forecast has no row.
     """
     months = calendar.months(period, "ytd")
-    kept = _latest(prior["outlook"], months) if "outlook" in prior else _empty()
+    kept = _empty() if record is None else _latest(record, months)
     held = set(kept["period"].unique())
     cutoffs = [shift(month, -1) for month in months if month not in held]
     made = reconstruct(cutoffs).assign(reconstructed=True) if cutoffs else _empty()

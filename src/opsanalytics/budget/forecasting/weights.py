@@ -64,9 +64,9 @@ def tested_years(grid: Grid, year: int, passed: int) -> Iterator[Tested]:
     for before in grid.years[: grid.years.index(year)]:
         if not (sites := grid.complete(before)).any():
             continue
-        view = View(grid, before, passed, np.tile(np.arange(12) < passed, (len(grid.sites), 1)))
+        view = View(grid, before, passed)
         found, weights = estimates(view), standing.weights()
-        actual = (grid.amounts[:, view.at] * ~view.held).sum(axis=1)
+        actual = (grid.amounts[:, view.at] * view.ahead).sum(axis=1)
         test = Tested(view, found, weights, combined(view, found, weights), actual, sites[grid.site_of_group])
         standing = standing.after(test)
         yield test

@@ -1,8 +1,8 @@
 """Ledger: the lines behind a variance, those that deserve a look, and what changed in months reported before."""
 
 from opsanalytics.budget.ledger.anomalies import RULES as ANOMALY_RULES
-from opsanalytics.budget.ledger.anomalies import flags_left_out, ledger_flags
+from opsanalytics.budget.ledger.anomalies import ledger_flags
 from opsanalytics.budget.ledger.lines import largest_lines
 from opsanalytics.budget.ledger.restatement import Restatement, restatements
 
-__all__ = ["ANOMALY_RULES", "Restatement", "flags_left_out", "largest_lines", "ledger_flags", "restatements"]
+__all__ = ["ANOMALY_RULES", "Restatement", "largest_lines", "ledger_flags", "restatements"]

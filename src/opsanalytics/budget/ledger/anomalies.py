@@ -67,8 +67,9 @@ def ledger_flags(
 
     wrong_period: posted more than CLOSE_DAYS after its month's end: in `period` into one of the two months before
     (what is older is quarantined), or into `period` itself.
-    round_sum: a multiple of 1,000 units where at most 5 % of the account's other lines are, of 10,000 where it has
-    fewer than 10 others (lines of the floor or more, history and `period`); not an amount that the line has had before.
+    round_sum: a multiple of 1,000 units where at most 5 % of the account's lines before are, of 10,000 where it has
+    fewer than 10 of them (lines of the floor or more in the history, so that two of one month do not excuse each
+    other); not an amount that the line has had before.
     reversal_without_pair: a credit for which neither its month nor the two before hold the opposite amount in its
     cost centre and account (each amount is taken back once), when it is larger than every such credit of the history
     there, or its text is one of reversals. And a line of the month before whose text is one of accruals without the
@@ -80,8 +81,8 @@ def ledger_flags(
     too, on the same side, as far by z and half as far as from the median: a season is no spike. amount_cents is the
     total; document, line, text are empty.
     duplicate_across_documents: amount, cost centre, account and text as another document posted up to 5 days
-    before, more documents of them than is usual in a month (the third highest count of the history), and not taken
-    back since.
+    before, more documents of them than is usual in a month (the third highest count of the history, at least one) and
+    than have been taken back since the first of them.
 
     Returns [rule, document, line, posted_on, period, cost_centre, account, amount_cents, text, why, others]: the `top`
     largest of each rule, the largest amount first; `others` counts those of the rule left out. Source of z and 3.5:
@@ -105,16 +106,6 @@ def ledger_flags(
     flags = typed(pd.concat(listed, ignore_index=True) if listed else pd.DataFrame(columns=_FLAG))
     order = flags["amount_cents"].abs().sort_values(ascending=False, kind="stable").index
     return flags.loc[order].reset_index(drop=True)
-
-
-def flags_left_out(flags: pd.DataFrame) -> tuple[str, ...]:
-    """Say of each rule how many of its flags the list leaves out; nothing of a rule whose flags are all there."""
-    notes = []
-    for rule, words in RULES.items():
-        rows = flags[flags["rule"] == rule]
-        if len(rows) and (others := int(rows["others"].iloc[0])):
-            notes.append(f"{counted(others, 'more flag')} ({words}) of smaller amounts not listed.")
-    return tuple(notes)
 
 
 def _of(rows: pd.DataFrame, places: pd.DataFrame | None) -> pd.DataFrame:
@@ -197,15 +188,15 @@ def _round_sums(con: DuckDBPyConnection, period: str, unit: int) -> pd.DataFrame
         return _nothing(con)
     return con.execute(
         f"""
-        WITH seen AS (SELECT l.* FROM lines l JOIN spans s USING (period) WHERE s.history OR l.period = $1),
-        usual AS (SELECT account, count(*) - 1 AS n, count(*) FILTER (amount_cents % {ROUND * unit} = 0) - 1 AS others
-                  FROM seen GROUP BY account)
-        SELECT r.*, u.n, u.others FROM rounds r JOIN usual u USING (account)
-        WHERE CASE WHEN u.n < {FEW_LINES} THEN r.amount_cents % {VERY_ROUND * unit} = 0
+        WITH before AS (SELECT l.* FROM lines l JOIN spans s USING (period) WHERE s.history),
+        usual AS (SELECT account, count(*) AS n, count(*) FILTER (amount_cents % {ROUND * unit} = 0) AS others
+                  FROM before GROUP BY account)
+        SELECT r.*, coalesce(u.n, 0) AS n, coalesce(u.others, 0) AS others
+        FROM rounds r LEFT JOIN usual u USING (account)
+        WHERE CASE WHEN coalesce(u.n, 0) < {FEW_LINES} THEN r.amount_cents % {VERY_ROUND * unit} = 0
             ELSE u.others <= {RARE_SHARE} * u.n END
-        AND ({_SAME}) NOT IN (SELECT ({_SAME}) FROM seen WHERE period < $1)
+        AND ({_SAME}) NOT IN (SELECT ({_SAME}) FROM before)
         """,
-        [period],
     ).df()
 
 
@@ -325,14 +316,17 @@ def _repeats(con: DuckDBPyConnection, period: str) -> pd.DataFrame:
                    WHERE history GROUP BY ALL),
         usual AS (SELECT {same}, coalesce(list_reverse_sort(list(n))[{USUAL_MONTHS}], 0) AS often
                   FROM months GROUP BY ALL),
-        now AS (SELECT *, row_number() OVER (PARTITION BY period, {same} ORDER BY posted_on, document) AS place,
-                    lag(document) OVER earlier AS other, lag(posted_on) OVER earlier AS other_on
-                FROM documents WHERE period IN ($1, $2)
-                WINDOW earlier AS (PARTITION BY {same} ORDER BY posted_on, document))
-        SELECT a.*, date_diff('day', other_on, posted_on) AS days FROM now a LEFT JOIN usual u USING ({same})
-        WHERE a.period = $1 AND days <= {REPEAT_DAYS} AND a.place > coalesce(u.often, 0)
-        AND NOT EXISTS (SELECT 1 FROM lines c WHERE c.cost_centre = a.cost_centre AND c.account = a.account
-            AND c.amount_cents = -a.amount_cents AND c.posted_on >= a.posted_on)
+        now AS (SELECT d.*, lag(document) OVER earlier AS other, lag(posted_on) OVER earlier AS other_on,
+                    coalesce(often, 0) AS often,
+                    CASE WHEN often > 0 THEN row_number() OVER own ELSE row_number() OVER earlier END AS copy,
+                    CASE WHEN often > 0 THEN min(posted_on) OVER own ELSE min(posted_on) OVER earlier END AS first_on
+                FROM documents d LEFT JOIN usual USING ({same}) WHERE period IN ($1, $2)
+                WINDOW earlier AS (PARTITION BY {same} ORDER BY posted_on, document),
+                    own AS (PARTITION BY period, {same} ORDER BY posted_on, document))
+        SELECT a.*, date_diff('day', other_on, posted_on) AS days, (SELECT count(*) FROM lines c
+                WHERE c.cost_centre = a.cost_centre AND c.account = a.account
+                AND c.amount_cents = -a.amount_cents AND c.posted_on >= a.first_on) AS back
+        FROM now a WHERE a.period = $1 AND days <= {REPEAT_DAYS} AND a.copy > greatest(a.often, 1) + back
         """,
         [period, shift(period, -1)],
     ).df()
@@ -358,13 +352,15 @@ class _Sentences:
 
     def late(self, row: Any) -> str:
         days = counted(int(row.days), "day")
-        return f"Posted {days} after the end of {month_name(row.period)}; its books close after {CLOSE_DAYS}."
+        return f"Posted {days} after the end of {month_name(row.period)}; its books close {CLOSE_DAYS} days after it."
 
     def round_sum(self, row: Any) -> str:
         whole = row.amount_cents // 10**self._digits
         unit = next(unit for unit in (1_000_000, 100_000, VERY_ROUND, ROUND) if whole % unit == 0)
-        others = f"the account's {counted(int(row.n), 'other line')} of {self._floor} or more"
-        return f"A multiple of {number(unit)}; of {others} {int(row.others)} are multiples of {number(ROUND)}."
+        if not row.n:
+            return f"A multiple of {number(unit)}; the account has no line of {self._floor} or more {self._history}."
+        lines = f"the account's {counted(int(row.n), 'line')} of {self._floor} or more {self._history}"
+        return f"A multiple of {number(unit)}; of {lines} {int(row.others)} are multiples of {number(ROUND)}."
 
     def unpaired(self, row: Any) -> str:
         habit = f"{int(row.kept)} of {counted(int(row.n), 'line')} of this text had their pair {self._history}"
@@ -387,4 +383,5 @@ class _Sentences:
 
     def repeat(self, row: Any) -> str:
         when = f"{counted(int(row.days), 'day')} before" if row.days else "the same day"
-        return f"Amount, cost centre, account and text as {row.other}, posted {when}, and not taken back since."
+        back = f"fewer of them ({int(row.back)}) taken back since" if row.back else "not taken back since"
+        return f"Amount, cost centre, account and text as {row.other}, posted {when}, and {back}."

@@ -1,8 +1,9 @@
 """Restatement: what changed in months that the last pack on record had already reported.
 
 A late posting or a correction moves a month that readers have seen. It is listed by line and month,
-and it is a step of its own in the bridge from the last pack's year to date to this one, so that it
-never hides in the current month.
+and it is a step of its own in the bridge from the year to date that the last pack printed to this one, so that it
+never hides in the current month. What the chart of accounts or the structure alone has changed is another step: no
+amount was corrected there, it is only counted elsewhere.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ from typing import Any
 
 import pandas as pd
 
+from opsanalytics.budget.amounts import MEASURES
 from opsanalytics.budget.comparison import EFFECT_SIGN, with_types
+from opsanalytics.budget.leaves import LEAF
 from opsanalytics.formats import UNASSIGNED, month_name
-from opsanalytics.periods import Calendar, month_range, prior_year
+from opsanalytics.periods import Calendar, month_range
 
-LEAF = ("site", "department", "cost_centre", "account", "pl_line", "type")
-MEASURES = ("revenue", "cost", "result")
-PRIOR_YTD, RESTATEMENT, NEW_MONTHS, YTD = "prior_ytd", "restatement", "new_months", "ytd"
+PRIOR_YTD, STRUCTURE, RESTATEMENT = "prior_ytd", "structure", "restatement"
+NEW_MONTHS, YTD = "new_months", "ytd"
+RESTATED, RECODED = "restated", "recoded"
 _KEY = [*LEAF, "period"]
-_RESTATED = ["prior_cents", "now_cents", "change_cents", "effect_cents"]
-_SHIFTED = (("AC", "ytd"), ("PY", "ytd"), ("PY", "fy"))
+_CENTS = ["prior_cents", "now_cents", "change_cents", "effect_cents"]
 
 
 @dataclass(frozen=True)
@@ -30,18 +32,22 @@ class Restatement:
     """What changed since the last pack, and how its year to date became this one. Money is int64 cents.
 
     restated: site, department, cost_centre, account, pl_line, type, period, prior_cents, now_cents, change_cents,
-    effect_cents (seen from the result), found_in {both, prior, now}; only what changed, by month and line. Zero cents
-    on a side that `found_in` does not name stand for no ledger line there.
-    movement: measure {revenue, cost, result}, step (from 0), kind {prior_ytd, restatement, new_months, ytd}, period (of
-    a new month, else empty), cents; the steps before `ytd` add up to it.
-    shifts: measure, scenario {AC, PY}, horizon {ytd; fy for PY too}, cents: how much of each of this pack's figures
-    the restatements are. note: why there is no bridge; empty where there is one.
+    effect_cents (seen from the result), found_in {both, prior, now}, kind {restated, recoded}; only what changed, by
+    month and line. Zero cents on a side that `found_in` does not name stand for no ledger line there. An amount that
+    only went from one account to another is recoded and has no effect.
+    movement: measure {revenue, cost, result}, step (from 0), kind {prior_ytd, structure, restatement, new_months, ytd},
+    period (of a new month, else empty), cents; the steps before `ytd` add up to it. There is a step `structure` only
+    where it is not zero in some measure. note: why there is no bridge; empty where there is one.
     """
 
     restated: pd.DataFrame
     movement: pd.DataFrame
-    shifts: pd.DataFrame
     note: str = ""
+
+    def moved(self, kind: str) -> Mapping[str, int]:
+        """Return the cents of the steps of a kind by measure; empty where there is none."""
+        steps = self.movement[self.movement["kind"] == kind]
+        return {str(m): int(cents) for m, cents in steps.groupby("measure")["cents"].sum().items()}
 
 
 def restatements(
@@ -53,6 +59,7 @@ def restatements(
     calendar: Calendar,
     accounts: pd.DataFrame | None = None,
     reported_since: str | None = None,
+    printed: Mapping[str, int] | None = None,
 ) -> Restatement:
     """What changed in the months up to `prior_period`, and how does that pack's year to date lead to this one?
 
@@ -61,16 +68,20 @@ def restatements(
     chart, today's: a cost centre that moved is no restatement. Later periods than each pack's own are not looked at.
     `reported_since` is the first month that the prior ledger held (that of `prior_actuals` when left out, and never
     later than the start of the prior's fiscal year): what the ledger has gained before it was not reported then and
-    is not listed. Without a prior (None) all frames are empty. A new month without any line has no step.
+    is not listed. `printed` is the year to date that the last pack reported, by measure; without it the bridge starts
+    from its ledger in today's chart. Without a prior (None) all frames are empty. A new month without any line has no
+    step.
 
-    For each measure: prior_ytd + restatement + new months = ytd. In another fiscal year than the prior's there is no
-    such bridge, since that pack's year to date is of a year now over; the changes are listed still, and `shifts` says
-    what they do to the prior-year figures. Raises ValueError when the prior is later than `period`, ArithmeticError
-    when a bridge does not add up. The rule: a change of a reported month is a step of its own, never hidden in the
-    month reported (closed-period adjustments; IAS 8 restates comparatives likewise).
+    For each measure: prior_ytd + structure + restatement + new months = ytd. `structure` is what the prior ledger comes
+    to in today's chart and structure beyond what was printed, and what was recoded: amounts of a cost centre's month
+    that left one account for another, where the two changes cancel out and either both are of one type or the account
+    that they left is in the chart no longer. In another fiscal year than the prior's there is no such bridge, since
+    that pack's year to date is of a year now over; the changes are listed still. Raises ValueError when the prior is
+    later than `period`, ArithmeticError when a bridge does not add up. The rule: a change of a reported month is a step
+    of its own, never hidden in the month reported (closed-period adjustments; IAS 8 restates comparatives likewise).
     """
     if prior_actuals is None or prior_period is None:
-        return Restatement(_restated(None), _steps([]), _shifts(_restated(None), period, calendar))
+        return Restatement(_restated(None), _steps([]))
     if prior_period > period:
         raise ValueError(f"The prior pack is of {prior_period}, later than {period}: give one of an earlier month.")
     before = _leaves(prior_actuals, prior_period, accounts)
@@ -78,14 +89,13 @@ def restatements(
     year = calendar.year_months(prior_period)
     first = min(filter(None, (reported_since, year[0], before["period"].min() if len(before) else None)))
     restated = _restated(_changes(before, now[now["period"] <= prior_period], first))
-    shifts = _shifts(restated, period, calendar)
     if period not in year:
         note = (
             f"The last pack ({month_name(prior_period)}) is of another fiscal year, so no bridge leads from its year "
             "to date to this one. What changed in that year since is listed and moves the prior-year figures."
         )
-        return Restatement(restated, _steps([]), shifts, note)
-    return Restatement(restated, _movement(before, now, restated, period, prior_period, calendar), shifts)
+        return Restatement(restated, _steps([]), note)
+    return Restatement(restated, _movement(before, now, restated, printed, (prior_period, period), calendar))
 
 
 def _leaves(frame: pd.DataFrame, last: str, accounts: pd.DataFrame | None) -> pd.DataFrame:
@@ -113,27 +123,38 @@ def _changes(before: pd.DataFrame, now: pd.DataFrame, first: str) -> pd.DataFram
 
 def _restated(pairs: pd.DataFrame | None) -> pd.DataFrame:
     """Keep what changed, with its effect, the oldest month first."""
-    columns = [*_KEY, *_RESTATED, "found_in"]
-    kinds = dict.fromkeys([*_KEY, "found_in"], "str") | dict.fromkeys(_RESTATED, "int64")
+    columns = [*_KEY, *_CENTS, "found_in", "kind"]
+    kinds = dict.fromkeys([*_KEY, "found_in", "kind"], "str") | dict.fromkeys(_CENTS, "int64")
     if pairs is None:
         return pd.DataFrame(columns=columns).astype(kinds)
     change = pairs["now_cents"] - pairs["prior_cents"]
     found = pd.Series("both", pairs.index).mask(pairs["prior_rows"] == 0, "now").mask(pairs["now_rows"] == 0, "prior")
-    effect = change * pairs["type"].map(EFFECT_SIGN).fillna(0).astype("int64")
-    whole = pairs.assign(change_cents=change, effect_cents=effect, found_in=found)
-    rows = whole.loc[change != 0, columns].sort_values(["period", *LEAF], kind="stable")
-    return rows.astype(kinds).reset_index(drop=True)
+    rows = pairs.assign(change_cents=change, found_in=found)[change != 0].sort_values(["period", *LEAF], kind="stable")
+    recoded = _recoded(rows)
+    effect = rows["change_cents"] * rows["type"].map(EFFECT_SIGN).fillna(0).astype("int64")
+    rows = rows.assign(effect_cents=effect.mask(recoded, 0), kind=recoded.map({True: RECODED, False: RESTATED}))
+    return rows[columns].astype(kinds).reset_index(drop=True)
 
 
-def _shifts(restated: pd.DataFrame, period: str, calendar: Calendar) -> pd.DataFrame:
-    """Add the changes up over the months of each of this pack's figures."""
-    rows = []
-    for scenario, horizon in _SHIFTED:
-        months = calendar.months(period if scenario == "AC" else prior_year(period), horizon)
-        sums = _measures(restated, months, "change_cents")
-        rows += [(measure, scenario, horizon, sums[measure]) for measure in MEASURES]
-    frame = pd.DataFrame(rows, columns=["measure", "scenario", "horizon", "cents"])
-    return frame.astype({"measure": "str", "scenario": "str", "horizon": "str", "cents": "int64"})
+def _recoded(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Which changes are one amount that went from one account to another within a cost centre's month?
+
+    First within a type, then from accounts that the chart no longer holds and that have no line left.
+    """
+    place = ["period", "site", "department", "cost_centre"]
+    rising = rows["change_cents"] > 0
+    size = rows["change_cents"].abs()
+    within = _paired(rows[[*place, "type"]].assign(size=size), rising)
+    others = rows.loc[~within, place].assign(size=size, rising=rising)
+    gone = ((rows["type"] == UNASSIGNED) & (rows["found_in"] == "prior"))[~within]
+    across = _paired(others.assign(rising=others["rising"] ^ gone), gone)
+    return within | across.reindex(rows.index, fill_value=False)
+
+
+def _paired(keys: pd.DataFrame, side: pd.Series[bool]) -> pd.Series[bool]:
+    """Which rows have a counterpart of the same keys on the other side? Each is the counterpart of one only."""
+    number = keys.assign(side=side).groupby([*keys.columns, "side"]).cumcount()
+    return keys.assign(number=number).duplicated(keep=False)
 
 
 def _measures(frame: pd.DataFrame, months: Sequence[str], column: str) -> Mapping[str, int]:
@@ -144,14 +165,25 @@ def _measures(frame: pd.DataFrame, months: Sequence[str], column: str) -> Mappin
 
 
 def _movement(
-    before: pd.DataFrame, now: pd.DataFrame, restated: pd.DataFrame, period: str, prior_period: str, calendar: Calendar
+    before: pd.DataFrame,
+    now: pd.DataFrame,
+    restated: pd.DataFrame,
+    printed: Mapping[str, int] | None,
+    packs: tuple[str, str],
+    calendar: Calendar,
 ) -> pd.DataFrame:
-    reported, to_date = calendar.months(prior_period, "ytd"), calendar.months(period, "ytd")
+    """Lead from the year to date of the one pack to that of the other."""
+    reported, to_date = (calendar.months(pack, "ytd") for pack in packs)
     held = set(now["period"])
-    added = [month for month in month_range(prior_period, period)[1:] if month in held]
+    added = [month for month in month_range(*packs)[1:] if month in held]
+    recoded = restated["kind"] == RECODED
+    seen, moved = _measures(before, reported, "amount_cents"), _measures(restated[recoded], reported, "change_cents")
+    start = seen if printed is None else printed
+    structure = {measure: seen[measure] - start[measure] + moved[measure] for measure in MEASURES}
     steps = [
-        (PRIOR_YTD, "", _measures(before, reported, "amount_cents")),
-        (RESTATEMENT, "", _measures(restated, reported, "change_cents")),
+        (PRIOR_YTD, "", start),
+        *([(STRUCTURE, "", structure)] if any(structure.values()) else []),
+        (RESTATEMENT, "", _measures(restated[~recoded], reported, "change_cents")),
         *((NEW_MONTHS, month, _measures(now, [month], "amount_cents")) for month in added),
     ]
     whole = _measures(now, to_date, "amount_cents")
@@ -159,7 +191,7 @@ def _movement(
         gap = whole[measure] - sum(sums[measure] for _, _, sums in steps)
         if gap:
             raise ArithmeticError(
-                f"The bridge of {measure} from {prior_period} to {period} misses the year to date by {gap} cents."
+                f"The bridge of {measure} from {packs[0]} to {packs[1]} misses the year to date by {gap} cents."
             )
     return _steps([*steps, (YTD, "", whole)])
 
