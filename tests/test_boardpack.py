@@ -246,6 +246,19 @@ def orphan(tables: Tables) -> None:
     tables["demand"][0] = {**tables["demand"][0], "service": "faxes"}
 
 
+def unrated_line(tables: Tables) -> None:
+    tables["ledger"] = [{"currency": "", **row} for row in tables["ledger"]]
+    tables["ledger"].append({**tables["ledger"][0], "document": "X9", "currency": "USD"})
+
+
+def test_a_line_without_a_rate_sends_the_reader_to_fx_rates(tmp_path: Path) -> None:
+    tables = company()
+    unrated_line(tables)
+    pack = boardpack.build(frame(rows()), read(tmp_path, tables), jobs(), PERIOD)
+    remedies = {reason.reason: reason.remedy for reason in pack.reasons}
+    assert "fx_rates" in remedies["1 row of ledger is in quarantine (foreign_currency)."]
+
+
 def empty_months(table: str) -> Callable[[Tables], None]:
     def change(tables: Tables) -> None:
         name = "period" if table == "ledger" else "ds"

@@ -48,6 +48,15 @@ def test_money_is_written_in_full_thousands_and_millions() -> None:
     assert formats.money(-1, unit="k") == "0.0", "no minus before a zero"
 
 
+@pytest.mark.parametrize(
+    ("cents", "unit", "text"),
+    [(3_00, "k", "+0.003"), (-40_00, "k", "-0.04"), (60_00, "k", "+0.1"), (1, "m", "+0.00000001"), (0, "k", "0.0")],
+)
+def test_an_amount_beside_a_verdict_never_reads_as_zero_when_it_is_none(cents: int, unit: str, text: str) -> None:
+    assert formats.money(cents, 2, unit, signed=True, never_zero=True) == text
+    assert formats.money(cents, 2, unit, signed=True) in (text, "0.0")
+
+
 @pytest.mark.parametrize("missing", [None, pd.NA, pd.NaT])
 def test_every_kind_of_missing_is_seen(missing: object) -> None:
     assert formats.is_missing(missing)

@@ -15,7 +15,7 @@ import small_results as small
 import small_variance as hand
 from opsanalytics import tables
 from opsanalytics.budget import BudgetVariance
-from opsanalytics.formats import NOT_AVAILABLE, to_cents
+from opsanalytics.formats import DRIVERS, MISSING_MONTHS, NOT_AVAILABLE, to_cents
 from opsanalytics.periods import Calendar
 from opsanalytics.settings import Settings
 from opsanalytics.sources import Inputs
@@ -56,10 +56,10 @@ def test_the_answer_says_where_why_whether_it_was_known_and_what_the_year_comes_
         "Feb 2026 alone: result 57.0 kEUR, 24.0 kEUR (72.7 %) above plan: favourable.",
         "Materially off plan to date (at least 1.0 kEUR and 5.0 %): 3 of 3 P&L lines; the largest: "
         "Freight +40.0 kEUR (favourable), Payroll +14.0 kEUR (adverse) and Fuel -7.0 kEUR (favourable).",
-        "Why, year to date against plan: for the result volume +26.0 kEUR, price +10.0 kEUR and spending +9.0 kEUR; "
-        "against the result rate -8.0 kEUR and overtime -6.0 kEUR; +2.0 kEUR is not explained by a driver.",
-        "Was it known? Partly. The last forecasts (1 of 2 months made now with the knowledge of then) had the result "
-        "to date at 90.0 kEUR, the actual is 9.0 kEUR above (favourable); of the lines off plan, known: Freight; "
+        "Why, year to date against plan: volume (+26.0 kEUR), price (+10.0 kEUR) and spending (+9.0 kEUR) raised the "
+        "result; rate (-8.0 kEUR) and overtime (-6.0 kEUR) lowered it; +2.0 kEUR is explained by no driver.",
+        "Was it known? Partly. The last forecasts (1 of 2 months made now from what was known then) put the result "
+        "to date at 90.0 kEUR; the actual is 9.0 kEUR above (favourable). Of the lines off plan, known: Freight; "
         "partly known: Payroll; not known: Fuel.",
         "Outlook for the full year (combined by backtest): result 470.0 kEUR (80 % range 440.0 kEUR to 500.0 kEUR), "
         "+74.0 kEUR against plan (favourable); tested at this month of 3 earlier years, it missed revenue by 3.5 % and "
@@ -78,6 +78,29 @@ def test_what_is_material_is_named_with_the_rule_the_largest_first() -> None:
         "Materially off plan to date (at least 1.0 kEUR and 5.0 %): 3 of 3 P&L lines; the largest: "
         "Freight +40.0 kEUR (favourable), Payroll +14.0 kEUR (adverse) and Fuel -7.0 kEUR (favourable)."
     )
+
+
+def test_a_line_with_revenue_and_cost_is_one_line_and_each_variance_bears_its_type() -> None:
+    rows = hand.whole().variances
+    fuel = (rows["item"] == "Fuel") & (rows["dimension"] == "pl_line")
+    both = hand.whole(variances=rows.assign(**{c: rows[c].mask(fuel, "Payroll") for c in ("item", "name")}))
+    said = tables.off_plan_sentence(both)
+    assert "2 of 2 P&L lines" in said
+    assert "Payroll +14.0 kEUR" in said, "two costs of one name have one type"
+    turned = both.variances.assign(item2=both.variances["item2"].mask(fuel, "revenue"))
+    said = tables.off_plan_sentence(hand.whole(variances=turned))
+    assert "2 of 2 P&L lines; the largest: Freight +40.0 kEUR (favourable), Payroll, cost, +14.0 kEUR (adverse)" in said
+    assert "Payroll, revenue, -7.0 kEUR" in said
+    known = tables.known_sentence(hand.whole(variances=turned))
+    assert "Payroll, cost" in known
+    assert "0 of 2 material lines have a comment" in tables.comments_sentence(hand.whole(variances=turned))
+
+
+def test_where_nothing_material_is_off_plan_nothing_was_to_be_known() -> None:
+    calm = hand.whole(variances=hand.whole().variances.assign(material=False))
+    said = tables.known_sentence(calm)
+    assert said.startswith("Was it known? There was nothing material to know. The last forecasts (1 of 2 months")
+    assert "lines off plan" not in said
 
 
 def test_without_a_budget_the_prior_year_is_compared_with_and_what_is_off_is_said() -> None:
@@ -148,6 +171,30 @@ def test_numbers_stand_to_the_right_and_names_to_the_left() -> None:
     assert '<td class="number">n.a.</td>' in only
 
 
+def test_codes_made_of_digits_are_names() -> None:
+    frame = pd.DataFrame({"Account": ["510", "511"], "Code": ["23576000000", "0110"], "AC": ["1,234", "0"]})
+    page = tables.show(frame)._repr_html_()
+    assert "<td>510</td><td>23576000000</td>" in page
+    assert '<td class="number">1,234</td>' in page
+    crossed = tables.show(tables.crossed_table(hand.whole()))._repr_html_()
+    assert "<td>100</td>" in crossed
+
+
+def test_long_texts_share_the_page_by_what_they_hold_and_the_rest_keeps_its_own_width() -> None:
+    # Roots of the longest: 20 and 10, so two thirds and one third.
+    frame = pd.DataFrame({"Item": ["Fuel"], "Draft": ["x " * 200], "Comment": ["y " * 50], "AC": ["1.0"]})
+    page = tables.show(frame)._repr_html_()
+    assert re.findall(r"<th[^>]*width: ([0-9]+)%[^>]*>([A-Za-z]+)", page) == [("67", "Draft"), ("33", "Comment")]
+    assert '<table class="figures texts">' in page
+    assert '<table class="figures">' in tables.show(frame[["Item", "AC"]])._repr_html_()
+
+
+def test_a_date_stays_whole_where_its_text_folds() -> None:
+    page = tables.show(pd.DataFrame({"Written by": ["E. Nolan, 31 Oct 2026"], "Text": ["long " * 9]}))._repr_html_()
+    assert '<td class="short">E. Nolan, <span class="date">31 Oct 2026</span></td>' in page
+    assert "span.date { white-space: nowrap; }" in page
+
+
 def test_words_do_not_break_and_only_long_names_fold() -> None:
     frame = pd.DataFrame({"Effect": ["favourable"], "Item": ["Transfers received from the state"], "AC": ["1.0"]})
     page = tables.show(frame)._repr_html_()
@@ -170,7 +217,7 @@ def test_scenarios_stand_in_their_order_and_only_where_they_exist() -> None:
     table = tables.result_table(hand.whole())
     assert [head.split()[0] for head in table.columns[2:-1]] == ["PY", "PL", "FC", "AC", "ΔPL"]
     year = table[(table["Horizon"] == "Full year") & (table["Measure"] == "Result")].iloc[0]
-    assert list(year)[2:] == [NOT_AVAILABLE, "396.0", "470.0", NOT_AVAILABLE, "+74.0", "favourable"]
+    assert list(year)[2:] == [NOT_AVAILABLE, "396.0", "470.0", "", "+74.0", "favourable"]  # no year's actual in Feb
     month = table[(table["Horizon"] == "Month") & (table["Measure"] == "Cost")].iloc[0]
     assert list(month)[2:] == [NOT_AVAILABLE, "67.0", NOT_AVAILABLE, "73.0", "+6.0", "adverse"]
 
@@ -195,14 +242,28 @@ def of_revenue(*changes: int) -> BudgetVariance:
     pieces = []
     for row, item, plan, change in [*parts, (whole, "(total)", 100 * hand.K * len(changes), sum(changes))]:
         cents = {"actual_cents": plan + change, "reference_cents": plan, "variance_cents": change}
+        cents["like_for_like_cents"] = change
         pieces.append(row.assign(item=item, name=item, effect_cents=change, share=change / plan, **cents))
     return hand.whole(variances=pd.concat(pieces, ignore_index=True))
 
 
 def test_shown_parts_that_do_not_add_up_after_rounding_are_not_forced() -> None:
-    # Three lines are 40.00 above plan each, 0.0 thousand; together they are 120.00 above, 0.1 thousand.
-    table = tables.variance_table(of_revenue(4_000, 4_000, 4_000))
-    assert list(table["ΔPL kEUR"]) == ["0.0", "0.0", "0.0", "+0.1"]
+    # Three lines are 140.00 above plan each, 0.1 thousand; together they are 420.00 above, 0.4 thousand.
+    table = tables.variance_table(of_revenue(14_000, 14_000, 14_000))
+    assert list(table["ΔPL kEUR"]) == ["+0.1", "+0.1", "+0.1", "+0.4"]
+
+
+def test_what_has_a_verdict_does_not_read_as_zero() -> None:
+    table = tables.variance_table(of_revenue(4_000, -300, 0))
+    assert list(table["ΔPL kEUR"]) == ["+0.04", "-0.003", "0.0", "+0.04"]
+    assert list(table["Effect"]) == ["favourable", "adverse", "neutral", "favourable"]
+    steps = hand.whole().bridges
+    small = steps["driver"] == "volume"
+    steps = steps.assign(
+        cents=steps["cents"] * 100, effect_cents=(steps["effect_cents"] * 100).mask(small & (steps["cents"] == 0), -700)
+    )
+    shown = tables.bridge_table(hand.whole(bridges=steps))
+    assert list(shown[shown["Step"] == "Volume"].iloc[0])[1::2] == ["-0.01", "adverse"]  # 7.00
 
 
 @settings(deadline=None, max_examples=20)
@@ -216,21 +277,41 @@ def test_any_restricted_view_sums_to_the_whole(changes: list[int], top: int) -> 
     assert len(table) == 1 + min(len(changes), top + 1)
 
 
-def test_outlook_shows_every_method_with_its_error_its_weight_and_the_range_of_the_chosen() -> None:
+def test_outlook_sets_the_measures_of_every_method_side_by_side_and_the_chosen_last_with_its_range() -> None:
+    # Plan: 1,200 - 660 - 144 = 396. Run rate: 1,440 - 744 - 102 = 594, so 198 above it.
     table = tables.outlook_table(hand.whole())
-    run_rate = table[(table["Measure"] == "Revenue") & (table["Method"] == "run rate")].iloc[0]
-    assert list(run_rate)[2:] == [
-        *("1,440.0", NOT_AVAILABLE, NOT_AVAILABLE, "1,200.0", "+240.0", "favourable"),
-        *("12.4 %", "+5.0 %", "3", "25.0 %", ""),
+    heads = [f"{side}{measure} kEUR" for side in ("", "ΔPL ") for measure in ("Revenue", "Cost", "Result")]
+    assert list(table.columns) == ["Full year", *heads, "Effect"]
+    assert [list(row) for row in table.itertuples(index=False)] == [
+        ["plan", "1,200.0", "804.0", "396.0", "", "", "", ""],
+        ["run rate", "1,440.0", "846.0", "594.0", "+240.0", "+42.0", "+198.0", "favourable"],
+        ["combined by backtest, chosen", "1,300.0", "830.0", "470.0", "+100.0", "+26.0", "+74.0", "favourable"],
+        ["80 % range, from", NOT_AVAILABLE, NOT_AVAILABLE, "440.0", "", "", "", ""],
+        ["80 % range, to", NOT_AVAILABLE, NOT_AVAILABLE, "500.0", "", "", "", ""],
     ]
-    (chosen,) = table[(table["Measure"] == "Result") & (table[""] == "chosen")].to_dict("records")
-    assert (chosen["Method"], chosen["From kEUR"], chosen["To kEUR"]) == ("combined by backtest", "440.0", "500.0")
+
+
+def test_an_outlook_without_plan_or_range_has_no_row_for_either() -> None:
+    unknown = dict.fromkeys(["plan_cents", "variance_cents", "effect_cents", "lo_cents", "hi_cents"], pd.NA)
+    outlook = hand.whole().outlook.assign(**unknown)
+    table = tables.outlook_table(hand.whole(outlook=outlook))
+    assert list(table["Full year"]) == ["run rate", "combined by backtest, chosen"]
+    assert set(table["ΔPL Result kEUR"]) | set(table["Effect"]) == {NOT_AVAILABLE}
+
+
+def test_the_backtest_of_each_method_stands_beside_its_weight_and_the_combination_has_none() -> None:
+    table = tables.outlook_accuracy_table(hand.whole())
+    assert list(table.columns)[:5] == ["Method", "Years", "Revenue WAPE", "Revenue bias", "Revenue weight"]
+    assert [list(row) for row in table.itertuples(index=False)] == [
+        ["run rate", "3", "12.4 %", "+5.0 %", "25.0 %", NOT_AVAILABLE, NOT_AVAILABLE, NOT_AVAILABLE],
+        ["combined by backtest", "3", "3.5 %", "-1.0 %", "", "4.1 %", "0.0 %", ""],
+    ]
 
 
 def test_an_outlook_that_could_not_be_tested_says_so() -> None:
     variance = hand.whole(outlook_accuracy=hand.whole().outlook_accuracy.iloc[:0])
     assert tables.outlook_sentence(variance).endswith("; not tested, as there is no earlier year to test on.")
-    assert set(tables.outlook_table(variance)["WAPE"]) == {NOT_AVAILABLE}
+    assert tables.outlook_accuracy_table(variance).empty
 
 
 def test_lines_come_to_what_the_year_comes_to() -> None:
@@ -245,9 +326,9 @@ def test_lines_come_to_what_the_year_comes_to() -> None:
 def test_last_forecasts_stand_beside_the_months_and_say_when_they_were_made() -> None:
     table = tables.forecast_table(hand.whole())
     january = table[(table["Month"] == "Jan 2026") & (table["Measure"] == "Cost")].iloc[0]
-    assert list(january)[2:] == ["70.0", "68.0", "-2.0", "favourable", "Dec 2025", "now"]
+    assert list(january)[2:] == ["70.0", "68.0", "-2.0", "favourable", "Dec 2025", "afterwards"]
     february = table[(table["Month"] == "Feb 2026") & (table["Measure"] == "Result")].iloc[0]
-    assert list(february)[2:] == ["50.0", "57.0", "+7.0", "favourable", "Jan 2026", "then"]
+    assert list(february)[2:] == ["50.0", "57.0", "+7.0", "favourable", "Jan 2026", "at the time"]
     lost = hand.whole(monthly=hand.whole().monthly.iloc[:3])
     assert cell(tables.forecast_table(lost), "ΔFC kEUR", Month="Feb 2026", Measure="Cost") == NOT_AVAILABLE
 
@@ -285,16 +366,26 @@ def test_many_drivers_are_counted_beyond_three_each_way() -> None:
     steps = steps.assign(effect_cents=[k * hand.K for k in (5, 4, 3, 2, 1)], horizon="ytd", reference="PL")
     said = tables.why_sentence(hand.whole(bridges=steps))
     assert said == (
-        "Why, year to date against plan: for the result volume +5.0 kEUR, price +4.0 kEUR, rate +3.0 kEUR and "
-        "2 smaller drivers +3.0 kEUR."
+        "Why, year to date against plan: volume (+5.0 kEUR), price (+4.0 kEUR), rate (+3.0 kEUR) and "
+        "2 smaller drivers (+3.0 kEUR) raised the result."
+    )
+
+
+def test_a_fourth_driver_is_named_and_no_single_one_is_counted() -> None:
+    steps = pd.DataFrame({"by": "driver", "kind": "driver", "driver": ["volume", "price", "rate", "mix"], "cents": 0})
+    steps = steps.assign(effect_cents=[-k * hand.K for k in (5, 4, 3, 1)], horizon="ytd", reference="PL", step=1)
+    said = tables.why_sentence(hand.whole(bridges=steps))
+    assert said == (
+        "Why, year to date against plan: volume (-5.0 kEUR), price (-4.0 kEUR), rate (-3.0 kEUR) and mix (-1.0 kEUR) "
+        "lowered the result."
     )
 
 
 def test_what_months_are_missing_is_said_apart_from_what_no_driver_explains() -> None:
     rows = hand.whole().bridges
-    lost = rows[rows["kind"] == "rest"].assign(driver="missing months", effect_cents=-5 * hand.K)
+    lost = rows[rows["kind"] == "rest"].assign(driver=MISSING_MONTHS, effect_cents=-5 * hand.K)
     said = tables.why_sentence(hand.whole(bridges=pd.concat([rows, lost])))
-    assert said.endswith("; +2.0 kEUR is not explained by a driver; -5.0 kEUR is that months are missing.")
+    assert said.endswith("; +2.0 kEUR is explained by no driver; -5.0 kEUR is due to missing months.")
 
 
 def test_a_bridge_shows_each_level_that_it_comes_to() -> None:
@@ -306,7 +397,7 @@ def test_a_bridge_shows_each_level_that_it_comes_to() -> None:
         ["Spending", "+9,000.00", "111,000.00"],
         ["Rate", "-8,000.00", "103,000.00"],
         ["Overtime", "-6,000.00", "97,000.00"],
-        ["Other revenue", "+2,000.00", "99,000.00"],
+        [DRIVERS["other_revenue"].capitalize(), "+2,000.00", "99,000.00"],
         ["Result, actual", "", "99,000.00"],
     ]
     assert "Payroll" in list(tables.bridge_table(hand.whole(), by="pl_line")["Step"])
@@ -327,6 +418,8 @@ def test_activities_name_the_rest_that_no_product_caused() -> None:
     table = tables.activity_table(hand.whole())
     assert list(table["Product"]) == ["Express", "Unallocated"]
     assert list(table.iloc[0]) == ["Sorting", "parcels", "2.50", "Express", "70,000.00"]
+    whole = dataclasses.replace(hand.bare(), entity="(all)")
+    assert tables.activity_sentence(whole) == "Activity costs are off: there is no activities table."
 
 
 # Budget: the ledger itself, and words
@@ -361,10 +454,10 @@ def test_restated_lines_beyond_the_first_are_added_up() -> None:
 
 def test_flags_are_counted_by_rule_those_not_listed_included() -> None:
     said = tables.flags_sentence(hand.whole())
-    assert said == "4 flags on ledger lines, none of which is changed: round sum 3 and spike 1."
+    assert said == "4 flags: round sum (3) and spike (1)."
     table = tables.flags_table(hand.whole())
     assert list(table["Rule"]) == ["round sum", "spike", "Others (2)"]
-    assert list(table.iloc[0])[1:4] == ["D1", "1", "10 Feb 2026"]
+    assert list(table.iloc[0])[1:4] == ["D1, 1, Big customer", "Feb 2026", "100, 4000 Freight"]
     assert list(tables.flags_table(hand.whole(), top=1)["Rule"]) == ["round sum", "Others (3)"]
 
 
@@ -373,6 +466,35 @@ def test_the_largest_lines_stand_behind_each_variance_the_largest_first() -> Non
     assert list(table["P&L line"]) == ["Freight", "Payroll", "Fuel"]
     assert list(table["Amount EUR"]) == ["30,000.00", "5,000.00", "-6,000.00"]
     assert len(tables.largest_table(hand.whole(), top=2)) == 4
+
+
+def test_a_ledger_line_is_named_in_few_columns_and_a_type_that_says_nothing_is_left_out() -> None:
+    rows = hand.whole().largest
+    table = tables.largest_table(hand.whole(), top=1)
+    heads = ["Document, line", "Posted on", "Cost centre, account", "Amount EUR", "Text"]
+    assert list(table.columns) == ["P&L line", *heads]
+    assert list(table.iloc[0])[1:4] == ["D1, 1", "10 Feb 2026", "100, 4000 Freight"]
+    both = pd.concat([rows, rows.assign(item="100", item2="cost"), rows.assign(item="100", item2="revenue")])
+    assert list(tables.largest_table(hand.whole(largest=both)).columns)[:2] == ["P&L line", "Type"]
+    silent = tables.largest_table(hand.whole(largest=rows.assign(text="")))
+    assert list(silent.columns) == ["P&L line", *heads[:-1]]
+
+
+def test_the_month_of_a_line_stands_beside_its_day_only_where_it_is_another() -> None:
+    rows = hand.whole().largest.head(1)
+    late = hand.whole(largest=rows.assign(period="2026-01"))
+    assert cell(tables.largest_table(late), "Posted on", Text="Big customer") == "10 Feb 2026 for Jan 2026"
+    undated = hand.whole(largest=rows.assign(posted_on=pd.NaT))
+    assert cell(tables.largest_table(undated), "Posted on", Text="Big customer") == "Feb 2026"
+
+
+def test_a_long_name_beside_its_code_does_not_make_a_ledger_line_high() -> None:
+    variances = hand.whole().variances
+    variances = variances.assign(name=variances["name"].mask(variances["item"] == "4000", "Субвенція " * 100))
+    (booked,) = tables.largest_table(hand.whole(variances=variances), top=1)["Cost centre, account"].head(1)
+    assert booked.startswith("100, 4000 Субвенція")
+    assert booked.endswith("…")
+    assert len(booked) <= 2 * 40 + 2
 
 
 def test_comments_stand_beside_drafts_and_none_is_lost() -> None:
@@ -391,11 +513,13 @@ def test_comments_stand_beside_drafts_and_none_is_lost() -> None:
     variance = hand.whole(drafts=drafts, comments=comments)
     table = tables.comments_table(variance)
     assert [list(row) for row in table.itertuples(index=False)] == [
-        ["Result", "Up.", "", "", "", ""],
-        ["Payroll", "More pay.", "Overtime.", "E. Nolan", "27 Feb 2026", "stale: 9,000.00 then, 14,000.00 EUR now"],
-        ["Payroll", "", "And bonus.", "E. Nolan", "27 Feb 2026", "no amount: never goes stale"],
-        ["Rent", "", "Not off.", "E. Nolan", "27 Feb 2026", "last comment, Jan 2026"],
+        ["Result", "Up.", "", "", ""],
+        ["Payroll", "More pay.", "Overtime.", "E. Nolan, 27 Feb 2026", "stale: 9,000.00 then, 14,000.00 EUR now"],
+        ["Payroll", "", "And bonus.", "E. Nolan, 27 Feb 2026", "no amount: never goes stale"],
+        ["Rent", "", "Not off.", "E. Nolan, 27 Feb 2026", "of Jan 2026"],
     ]
+    alone = tables.comments_table(hand.whole(drafts=drafts))
+    assert list(alone.columns) == ["Item", "Draft from the numbers"]
     assert tables.comments_sentence(variance) == (
         "1 of 3 material lines has a comment; 1 comment is stale; 1 comment bears no amount and never goes stale."
     )
@@ -409,7 +533,7 @@ def test_comments_stand_beside_drafts_and_none_is_lost() -> None:
         ("outlook_sentence", "The outlook for the year is off: there are no actuals to date."),
         ("restatement_sentence", "Restatements are off: no earlier pack is on record."),
         ("flags_sentence", "No ledger line is flagged."),
-        ("activity_sentence", "Activity costs are off: there is no activities table."),
+        ("activity_sentence", "Activity costs are for all sites together: a cost pool knows no site."),
         ("comments_sentence", "0 of 3 material lines have a comment."),
     ],
 )
@@ -421,6 +545,7 @@ def test_what_is_off_is_said_and_is_no_error(sentence: str, said: str) -> None:
     "name",
     [
         *("drivers_table", "bridge_table", "pareto_table", "activity_table", "outlook_table", "outlook_lines_table"),
+        "outlook_accuracy_table",
         *("forecast_table", "crossed_table", "restated_table", "movement_table", "flags_table", "largest_table"),
         "comments_table",
     ],
@@ -447,6 +572,12 @@ def test_the_proof_agrees_and_would_see_a_missing_cent() -> None:
     wrong = tables.variance_adds_up(dataclasses.replace(variance, amounts=amounts))
     assert list(wrong[wrong["Agrees"] == "no"]["Difference EUR"]) == ["0.01"]
     assert tables.proof_sentence(wrong).endswith("checks agree. See the row that does not.")
+
+
+def test_the_proof_of_a_year_that_lacks_a_month_is_over_the_months_that_both_sides_hold() -> None:
+    variance = small.variance(months=("2026-02",))
+    assert "Effect by cost centre and P&L line" in set(tables.variance_adds_up(variance)["What"])
+    assert set(tables.variance_adds_up(variance)["Agrees"]) == {"yes"}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import hashlib
+import json
 import math
 import re
 import unicodedata
@@ -20,6 +21,8 @@ ALL = "(all)"
 UNASSIGNED = "(unassigned)"
 NONE = "(none)"
 TOTAL = "(total)"
+OTHERS = "(others)"
+MISSING_MONTHS = "(missing months)"
 NOT_AVAILABLE = "n.a."
 
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?|[+-]?\.[0-9]+")
@@ -53,16 +56,21 @@ def _plain_decimal(text: str) -> Decimal:
     return Decimal(text.strip())
 
 
-def money(cents: float | None, minor_digits: int = 2, unit: str = "", *, signed: bool = False) -> str:
+def money(
+    cents: float | None, minor_digits: int = 2, unit: str = "", *, signed: bool = False, never_zero: bool = False
+) -> str:
     """Write money: in full with its minor digits, or with one decimal in thousands ("k") or millions ("m").
 
-    The unit itself is not repeated at each number. Missing is "n.a.", and only a variance is `signed`.
+    The unit itself is not repeated at each number. Missing is "n.a.", and only a variance is `signed`. Beside a verdict
+    `never_zero` gives an amount that would read 0.0 and is not zero as many decimals as it takes not to.
     """
     if is_missing(cents):
         return NOT_AVAILABLE
     power = _UNIT_POWERS[unit]
     amount = Decimal(int(cents or 0)).scaleb(-minor_digits - power)
     digits = minor_digits if not power else 1
+    while never_zero and amount and round(amount, digits) == 0:
+        digits += 1
     return _grouped(amount, digits, signed)
 
 
@@ -112,7 +120,7 @@ def _grouped(value: Decimal, digits: int, signed: bool) -> str:
     rounded = value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)
     if rounded == 0:
         rounded = abs(rounded)
-    return f"{rounded:{'+' if signed and rounded != 0 else ''},}"
+    return f"{rounded:{'+' if signed and rounded != 0 else ''},f}"
 
 
 def shorten(text: str, width: int) -> str:
@@ -196,9 +204,12 @@ DRIVERS: Mapping[str, str] = MappingProxyType(
         "one_off": "one-off lines",
         "new": "new products",
         "discontinued": "discontinued products",
-        "other_revenue": "other revenue",
-        "other_payroll": "other payroll",
-        "other_cost": "other cost",
+        "other_revenue": "revenue, not explained",
+        "other_payroll": "payroll, not explained",
+        "other_cost": "variable cost, not explained",
+        "production_volume": "production volume (memo)",
+        OTHERS: "others",
+        MISSING_MONTHS: "missing months",
     }
 )
 ANALYSES: Mapping[str, str] = MappingProxyType(
@@ -215,6 +226,7 @@ ANALYSES: Mapping[str, str] = MappingProxyType(
 STEPS: Mapping[str, str] = MappingProxyType(
     {
         "prior_ytd": "Year to date as last reported",
+        "structure": "Chart and structure",
         "restatement": "Restated since",
         "new_months": "Months new since",
         "ytd": "Year to date now",
@@ -280,6 +292,11 @@ def about(value: float | None) -> str:
 def about_money(cents: float | None, minor_digits: int = 2, unit: str = "") -> str:
     """Write money that is only known roughly in one exhibit's unit, which is named after it: "about 1,200"."""
     return about(None if is_missing(cents) else float(cents or 0) / 10.0 ** (minor_digits + _UNIT_POWERS[unit]))
+
+
+def key_of(*parts: object) -> str:
+    """Join codes to one key, "D1, 2", that no other codes have: one that holds a comma or a quote is quoted."""
+    return ", ".join(json.dumps(p, ensure_ascii=False) if set(p) & set(',"') else p for p in map(str, parts))
 
 
 def listed(words: Sequence[str]) -> str:

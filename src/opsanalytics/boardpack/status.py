@@ -33,6 +33,8 @@ REPORT_NAMES = {
 }
 LISTED = 20
 NAMED = 3
+_MEND = "Mend the rows that quarantine.csv lists, at their source, and run again."
+_UNRATED = "Add the average rates that they lack to fx_rates, as `opsanalytics check` lists them, and run again."
 COMMENTS_TITLE = "Comments on the material variances"
 
 
@@ -126,7 +128,7 @@ def _quarantine_reasons(inputs: Inputs) -> list[Reason]:
         [
             Reason(
                 f"{counted(rows, 'row')} of {table} {'is' if rows == 1 else 'are'} in quarantine ({rule}).",
-                "Mend the rows that quarantine.csv lists, at their source, and run again.",
+                _UNRATED if rule == "foreign_currency" else _MEND,
             )
             for table, rule, rows in _counted(inputs.quarantine)
         ],

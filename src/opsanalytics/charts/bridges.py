@@ -11,7 +11,7 @@ from opsanalytics import formats
 from opsanalytics.charts import canvas as paper
 from opsanalytics.charts import heading, panels
 from opsanalytics.charts.canvas import SCENARIOS, plain
-from opsanalytics.formats import DRIVERS, HORIZONS, MEASURES, REFERENCES, STEPS, unit_name, verdict, word
+from opsanalytics.formats import HORIZONS, MEASURES, MISSING_MONTHS, REFERENCES, STEPS, unit_name, verdict, word
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from opsanalytics.budget import BudgetVariance
 
 _EFFECT = "effect"
-_OTHERS = "Others ("
+_OTHERS = "others"  # the kind of the step that joins those beyond the largest
 
 
 class _Step(NamedTuple):
-    """A level (its scenario as `kind`) from zero, or a change from where the step before ends."""
+    """A level (its scenario as `kind`) from zero, or a change from where the step before ends.
+
+    `step` is what the bridge's own kind of a change is: driver, rest, or others.
+    """
 
     kind: str
     code: str
@@ -31,7 +34,7 @@ class _Step(NamedTuple):
     start: int
     change: int
     colour: str = ""
-    rest: bool = False
+    step: str = ""
 
     @property
     def end(self) -> int:
@@ -53,14 +56,14 @@ def bridge(
     unit = formats.money_unit([v for s in steps for v in (s.start, s.end)], variance.minor_digits)
     name = unit_name(variance.currency, unit)
     subject = f"Result, {HORIZONS[horizon]}, from {reference} to AC by {heading.dimension_name(by)}"
-    message = _bridge_message(variance, steps, horizon, reference, unit)
-    names = [s.name for s in steps]
     caption = heading.caption(variance, subject, name)
+    if not steps:
+        return paper.off(caption, heading.no_reference(reference))
+    names = [s.name for s in steps]
+    message = _bridge_message(variance, steps, by, reference, unit)
     ax = paper.canvas(
         message, caption, height=0.5 + 0.29 * max(len(steps), 3), below=0.34, over=_over(steps), names=names
     )
-    if not steps:
-        return paper.empty(ax, heading.no_reference(reference))
     _draw(ax, variance, steps, unit, names)
     paper.legend(ax, handles=[*paper.scenario_marks([reference, "AC"]), *paper.effect_marks()])
     return paper.finished(ax)
@@ -74,6 +77,10 @@ def movement(variance: BudgetVariance, measure: str = "result") -> Axes:
     unit = formats.money_unit([v for s in steps for v in (s.start, s.end)], variance.minor_digits)
     write = paper.money_writer(variance.minor_digits, unit)
     name = unit_name(variance.currency, unit)
+    subject = f"{MEASURES[measure]}, year to date, from the last pack to this one"
+    caption = heading.caption(variance, subject, name)
+    if not steps:
+        return paper.off(caption, "No earlier pack on record.")
     restated = [s for s in steps if s.code == "restatement" and s.change]
     message = f"{MEASURES[measure]}, year to date: nothing reported before was restated"
     if restated:
@@ -81,16 +88,10 @@ def movement(variance: BudgetVariance, measure: str = "result") -> Axes:
         effect = total if measure != "cost" else -total
         size = f"{write(total, signed=True)} {name} ({verdict(effect)})"
         message = f"{MEASURES[measure]} of months reported before restated by {size}"
-    if not steps:
-        message = f"{MEASURES[measure]}, year to date: no earlier pack on record"
     names = [s.name for s in steps]
-    subject = f"{MEASURES[measure]}, year to date, from the last pack to this one"
-    caption = heading.caption(variance, subject, name)
     ax = paper.canvas(
         message, caption, height=0.5 + 0.34 * max(len(steps), 3), below=0.34, over=_over(steps), names=names
     )
-    if not steps:
-        return paper.empty(ax, "No earlier pack on record.")
     _draw(ax, variance, steps, unit, names)
     paper.legend(ax, handles=[*paper.scenario_marks(["AC"]), *paper.effect_marks()])
     return paper.finished(ax)
@@ -108,9 +109,10 @@ def _bridge_steps(rows: pd.DataFrame, by: str, reference: str, top: int) -> list
             )
             at = cents
         else:
-            named = by == "driver" and not code.startswith(_OTHERS)
-            title = heading.opened(heading.driver_name(code, kind)) if named else plain(code)
-            steps.append(_Step(_EFFECT, code, title, at, effect, paper.effect_colour(effect), kind == "rest"))
+            driven = by == "driver" or kind == heading.REST
+            title = heading.step_name(code, kind, by)
+            title = heading.opened(title) if driven and kind != _OTHERS else title
+            steps.append(_Step(_EFFECT, code, title, at, effect, paper.effect_colour(effect), kind))
             at += effect
     return steps
 
@@ -123,7 +125,7 @@ def _shortened(rows: pd.DataFrame, top: int) -> list[tuple[str, str, int, int]]:
     small = set(drivers[top:])
     kept = [step for k, step in enumerate(every) if k not in small]
     if small:
-        others = ("driver", f"{_OTHERS}{len(small)})", 0, sum(every[k][3] for k in small))
+        others = (_OTHERS, f"Others ({len(small)})", 0, sum(every[k][3] for k in small))
         last = max(k for k, step in enumerate(kept) if step[0] in ("driver", "start"))
         kept.insert(last + 1, others)
     return kept
@@ -211,18 +213,19 @@ def _step_label(ax: Axes, step: _Step, y: int, label: str, base: int) -> None:
     paper.bar_label(ax, edge, y, label, right=right, halo=step.kind == _EFFECT)
 
 
-def _bridge_message(variance: BudgetVariance, steps: Sequence[_Step], horizon: str, reference: str, unit: str) -> str:
-    if not steps:
-        return heading.total_message(variance, "result", horizon, unit, (reference,))
+def _bridge_message(variance: BudgetVariance, steps: Sequence[_Step], by: str, reference: str, unit: str) -> str:
     write = paper.money_writer(variance.minor_digits, unit)
     name = unit_name(variance.currency, unit)
     change = steps[-1].change - steps[0].change
     side = "above" if change > 0 else "below"
     text = f"Result {write(abs(change))} {name} {side} {REFERENCES[reference]} ({verdict(change)})"
     text = text if change else f"Result as {REFERENCES[reference]}"
-    named = [s for s in steps if s.kind == _EFFECT and s.change and not s.rest and not s.code.startswith(_OTHERS)]
+    effects = [s for s in steps if s.kind == _EFFECT and s.change]
+    missing = [write(s.change, signed=True) for s in effects if s.step == heading.REST and s.code == MISSING_MONTHS]
+    text += "".join(f", of which {cents} {name} is missing months" for cents in missing)
+    named = [s for s in effects if s.step == "driver"]
     if not named:
         return text
     first = max(named, key=lambda s: abs(s.change))
-    cause = heading.driver_name(first.code) if first.code in DRIVERS else first.name
-    return f"{text}; largest effect: {cause} {write(first.change, signed=True)}"
+    cause = f"largest {'driver' if by == 'driver' else 'line'}: {heading.step_name(first.code, first.step, by)}"
+    return f"{text}; {cause} {write(first.change, signed=True)}"

@@ -42,7 +42,9 @@ def plan_actual_columns(variance: BudgetVariance) -> Axes:
     changes = heading.total_changes(variance)
     unit = formats.money_unit(cents.values(), variance.minor_digits)
     write = paper.money_writer(variance.minor_digits, unit)
-    caption = heading.caption(variance, "Revenue, cost and result: PY, PL, AC", unit_name(variance.currency, unit))
+    partly = any(heading.like_for_like(variance, horizon, *_PLAN_FIRST) for horizon in ("month", "ytd"))
+    subject = f"Revenue, cost and result: PY, PL, AC{'; Δ over the months that both hold' if partly else ''}"
+    caption = heading.caption(variance, subject, unit_name(variance.currency, unit))
     message = heading.total_message(variance, "result", "ytd", unit, _PLAN_FIRST)
     ax = paper.canvas(message, caption, height=4.2, below=1.06)
     places = {("month", m): float(k) for k, m in enumerate(MEASURES)}
@@ -93,11 +95,11 @@ def variance_bars(
     unit = unit_name(variance.currency, unit)
     subject = f"AC, {reference} and Δ{reference} by {heading.dimension_name(by)}, {HORIZONS[horizon]}"
     caption = heading.caption(variance, subject, unit)
+    if not bars:
+        return paper.off(caption, heading.no_reference(reference))
     names = [b.name for b in bars]
     message = _ranked_message(bars, write, unit, reference)
     ax = paper.canvas(message, caption, height=0.5 + 0.3 * max(len(bars), 3), below=0.34, over=0.2, names=names)
-    if not bars:
-        return paper.empty(ax, heading.no_reference(reference))
     places = range(len(bars))
     ax.barh(places, [b.reference for b in bars], 0.74, gid=reference, **SCENARIOS[reference])
     ax.barh(places, [b.actual for b in bars], 0.42, gid="AC", **SCENARIOS["AC"])
@@ -116,7 +118,7 @@ def variance_bars(
     zoom = panels.zoom_of((spans[1][1] - spans[1][0]) / ((spans[0][1] - spans[0][0]) or 1))
     rooms = [panels.bar_room(spans[0], amounts), panels.bar_room(spans[1], labels)]
     panels.common_scale([ax, beside], spans, rooms, zooms=[1, zoom])
-    like = ", over the months that both hold" if (rows["status"] != "COMPLETE").any() else ""
+    like = heading.like_for_like(variance, horizon, reference)
     panels.panel_title(ax, f"AC and {reference}")
     panels.panel_title(beside, f"Δ{reference}{like}{panels.zoom_text(zoom)}")
     for panel in (ax, beside):
@@ -140,21 +142,21 @@ def outlook_bars(variance: BudgetVariance, measure: str = "result") -> Axes:
         ("FC", f"FC, {word(METHODS, method)}{' (chosen)' if chosen else ''}", int(cents))
         for method, cents, chosen in zip(methods["method"], methods["cents"], methods["chosen"], strict=True)
     ]
-    names, values = [plain(b[1]) for b in bars], [b[2] for b in bars]
+    names, values, ranges = [plain(b[1]) for b in bars], [b[2] for b in bars], _ranges(methods)
     unit = formats.money_unit(values, variance.minor_digits)
     write = paper.money_writer(variance.minor_digits, unit)
-    subject = f"{MEASURES[measure]}, full year: PY, PL, FC with AC to date solid; whisker: 80 % range"
+    whisker = "; whisker: 80 % range" if ranges is not None else ""
+    subject = f"{MEASURES[measure]}, full year: PY, PL, FC with AC to date solid{whisker}"
     caption = heading.caption(variance, subject, unit_name(variance.currency, unit))
+    if not bars:
+        return paper.off(caption, "No plan, no prior year and no outlook.")
     message = heading.total_message(variance, measure, "fy", unit, _PLAN_FIRST)
     ax = paper.canvas(message, caption, height=0.4 + 0.34 * max(len(bars), 3), below=0.06, names=names, weight="bold")
-    if not bars:
-        return paper.empty(ax, "No plan, no prior year and no outlook.")
     for scenario in dict.fromkeys(b[0] for b in bars):
         places = [y for y, b in enumerate(bars) if b[0] == scenario]
         ax.barh(places, [values[y] for y in places], 0.6, gid=scenario, **SCENARIOS[scenario])
         if scenario == "FC" and len(done):
             ax.barh(places, [int(done.iloc[0])] * len(places), 0.6, gid="AC", **SCENARIOS["AC"])
-    ranges = _ranges(methods)
     labels, ends = [write(v) for v in values], list(values)
     if ranges is not None:
         low, high = ranges

@@ -105,11 +105,19 @@ def finished(ax: Axes) -> Axes:
     return ax
 
 
-def empty(ax: Axes, sentence: str) -> Axes:
-    """Say in the middle of the axes why there is nothing to see."""
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.text(0.5, 0.5, plain(sentence, 100), ha="center", va="center", transform=ax.transAxes, color=QUIET)
+def off(caption: str, sentence: str, *, width: float = 10.0) -> Axes:
+    """Say in one line what would be shown, and below it why there is nothing to see: a sheet no taller than that."""
+    from opsanalytics.charts import sheet
+
+    lines = _wrapped(caption, width - 0.3, 9.5, "normal")
+    height = 0.41 + 0.19 * len(lines)
+    figure = sheet.sheet(width, height, head=0.12 + 0.19 * len(lines), below=0.06, left=sheet.SIDE)
+    quiet: dict[str, Any] = {"va": "top", "fontsize": 9.5, "color": QUIET, "gid": "caption"}
+    figure.text(sheet.SIDE / width, 1 - 0.06 / height, "\n".join(lines), **quiet)
+    ax = sheet.panel(figure)
+    ax.set_axis_off()
+    figure.place(ax, 0, figure.body_width)
+    ax.text(0, 0.5, plain(sentence, 100), ha="left", va="center", transform=ax.transAxes, color=INK, fontsize=10.5)
     return finished(ax)
 
 

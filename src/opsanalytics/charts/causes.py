@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 _MOST = 0.8
 _WHITE_ON = 0.65  # from this share of the strongest teal on, white numbers read better than dark ones
 _OTHERS = "Others"
+_UNEXPLAINED = "what no driver explains"
 _TOTAL = "Total"
 _SHARES_WIDE = 2.4
 
 
 class _Part(NamedTuple):
+    """A cause: `item` is what it is counted by, none of what no driver explains (`left` says what that is)."""
+
     name: str
     effect: int
     size: int
+    item: str = ""
+    left: str = ""
 
 
 def pareto(
@@ -40,22 +45,22 @@ def pareto(
     account). The share is of the sum of absolute effects, cumulated, from 0 to 100 % on a panel of its own
     (`ax.figure.axes[1]`). What lies beyond `top` is one remainder; its size is the sum of its absolute effects.
     """
-    parts = _parts(variance, by, horizon, reference)
-    whole = sum(p.size for p in parts)
-    rest = parts[top:]
+    every = _parts(variance, by, horizon, reference)
+    parts, rest = every[:top], every[top:]
     if rest:
-        parts = parts[:top]
         parts.append(_Part(f"{_OTHERS} ({len(rest)})", sum(p.effect for p in rest), sum(p.size for p in rest)))
     unit = formats.money_unit([p.effect for p in parts], variance.minor_digits)
     write = paper.money_writer(variance.minor_digits, unit)
     subject = f"Effect on the result against {reference} by {heading.dimension_name(by)}, {HORIZONS[horizon]}"
+    subject += "" if by == "driver" else heading.like_for_like(variance, horizon, reference)
     caption = heading.caption(variance, subject, unit_name(variance.currency, unit))
-    names = [p.name for p in parts]
-    shares = [held / whole for held in accumulate(p.size for p in parts)] if whole else []
-    message = _pareto_message(shares, len(parts) - bool(rest) + len(rest), by, bool(rest))
-    ax = paper.canvas(message, caption, height=0.5 + 0.29 * max(len(parts), 3), below=0.34, over=0.2, names=names)
     if not parts:
-        return paper.empty(ax, heading.no_reference(reference))
+        return paper.off(caption, heading.no_reference(reference))
+    names = [p.name for p in parts]
+    whole = sum(p.size for p in parts)
+    shares = [held / whole for held in accumulate(p.size for p in parts)] if whole else []
+    message = _pareto_message(every, shares, by, top)
+    ax = paper.canvas(message, caption, height=0.5 + 0.29 * max(len(parts), 3), below=0.34, over=0.2, names=names)
     labels = [write(p.effect, signed=True) for p in parts]
     marks = ax.barh(
         range(len(parts)), [p.effect for p in parts], 0.62, color=[paper.effect_colour(p.effect) for p in parts]
@@ -74,27 +79,32 @@ def pareto(
 
 
 def _parts(variance: BudgetVariance, by: str, horizon: str, reference: str) -> list[_Part]:
+    rows = variance.bridges if by == "driver" else variance.comparable
+    rows = rows[(rows["horizon"] == horizon) & (rows["reference"] == reference)]
     if by == "driver":
-        rows = variance.bridges
-        rows = rows[(rows["by"] == by) & rows["kind"].isin(["driver", "rest"])]
-        pairs = zip(rows["driver"].astype(str), rows["kind"].astype(str), strict=True)
-        named = pd.Series(
-            [heading.opened(heading.driver_name(*pair)) for pair in pairs], index=rows.index, dtype="object"
-        )
+        rows = rows[(rows["by"] == by) & rows["kind"].isin(["driver", heading.REST])]
+        parts = [
+            _driver_part(str(driver), str(kind), int(effect))
+            for driver, kind, effect in zip(rows["driver"], rows["kind"], rows["effect_cents"], strict=True)
+        ]
     else:
-        rows = variance.comparable
         rows = rows[(rows["dimension"] == by) & rows["item2"].isin(["revenue", "cost"])]
         several = rows.groupby("item", dropna=False)["item2"].transform("nunique") > 1
-        columns = (rows["item"], rows["name"], rows["item2"], several)
-        named = pd.Series(
-            [plain(item_name(by, i, n) + (f", {k}" if s else "")) for i, n, k, s in zip(*columns, strict=True)],
-            index=rows.index,
-            dtype="object",
-        )
-    rows = rows.assign(shown=named)
-    rows = rows[(rows["horizon"] == horizon) & (rows["reference"] == reference)]
-    parts = [_Part(n, int(e), abs(int(e))) for n, e in zip(rows["shown"], rows["effect_cents"], strict=True)]
+        columns = (rows["item"], rows["name"], rows["item2"], several, rows["effect_cents"].astype(int))
+        parts = [
+            _Part(plain(item_name(by, i, n) + (f", {k}" if s else "")), effect, abs(effect), str(i))
+            for i, n, k, s, effect in zip(*columns, strict=True)
+        ]
     return sorted(parts, key=lambda p: (-p.size, p.name))
+
+
+def _driver_part(driver: str, kind: str, effect: int) -> _Part:
+    """Make a step of the bridge a part; what no driver explains, and missing months, are no driver."""
+    name = heading.opened(heading.step_name(driver, kind, "driver"))
+    if kind != heading.REST:
+        return _Part(name, effect, abs(effect), driver)
+    left = _UNEXPLAINED if heading.is_unexplained(driver, kind) else heading.step_name(driver, kind, "driver")
+    return _Part(name, effect, abs(effect), left=left)
 
 
 def _shares(ax: Axes, shares: list[float]) -> None:
@@ -112,15 +122,23 @@ def _shares(ax: Axes, shares: list[float]) -> None:
     panels.panel_title(panel, "Share, cumulated, 0 to 100 %")
 
 
-def _pareto_message(shares: list[float], count: int, by: str, remainder: bool) -> str:
+def _pareto_message(parts: list[_Part], shares: list[float], by: str, top: int) -> str:
+    """Say how many of the causes make most of it, and what else is among these: each item is counted once."""
     if not shares:
         return "Nothing is off"
+    most = f"{100 * _MOST:.0f} % of all effects"
     needed = next((k + 1 for k, share in enumerate(shares) if share >= _MOST), len(shares))
     kind = heading.dimension_name(by)
-    if remainder and needed == len(shares):
-        first = f"the first {len(shares) - 1} make {100 * shares[-2]:.0f} %"
-        return f"No few {kind}s make {100 * _MOST:.0f} % of all effects: {first}"
-    return f"{needed} of {formats.counted(count, kind)} make {100 * _MOST:.0f} % of all effects"
+    if needed > top:
+        return f"No few {kind}s make {most}: the first {top} make {100 * shares[top - 1]:.0f} %"
+    items = {p.item for p in parts if not p.left}
+    first = {p.item for p in parts[:needed] if not p.left}
+    left = sorted({p.left for p in parts[:needed] if p.left}, reverse=True)
+    if not first:
+        return f"{heading.opened(formats.listed(left))} {'make' if len(left) > 1 else 'makes'} {most}"
+    count = f"{len(first)} of {formats.counted(len(items), kind)}"
+    verb = "makes" if len(first) == 1 and not left else "make"
+    return f"{formats.listed([count, *left])} {verb} {most}"
 
 
 def heat_map(
@@ -143,12 +161,12 @@ def heat_map(
     unit = formats.money_unit([v for v in table.to_numpy().ravel() if not pd.isna(v)], variance.minor_digits)
     name = unit_name(variance.currency, unit)
     subject = f"Effect against PL by {heading.dimension_name(rows)} and {heading.dimension_name(columns)}, year to date"
+    caption = heading.caption(variance, subject + heading.like_for_like(variance, "ytd", "PL"), name)
+    if table.empty:
+        return paper.off(caption, heading.no_reference("PL"))
     names = [str(n) for n in table.index]
     message = _heat_message(variance, table, unit)
-    caption = heading.caption(variance, subject, name)
     ax = paper.canvas(message, caption, height=0.3 + 0.27 * max(len(names), 3), below=0.08, over=0.3, names=names)
-    if table.empty:
-        return paper.empty(ax, heading.no_reference("PL"))
     _cells(ax, table, variance.minor_digits, unit)
     return paper.finished(ax)
 

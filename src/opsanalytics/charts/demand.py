@@ -36,9 +36,9 @@ def forecast_fan(forecast: DemandForecast, site: str, service: str, freq: str = 
     history, ahead = _ends(history, ahead, freq)
     unit = _unit(forecast, site, service)
     caption = _caption(forecast, site, f"{unit} {formats.grain(freq)}: AC and FC with 80 % and 95 % intervals")
-    ax = paper.canvas(f"{plain(service)}: {_range_message(forecast.period, ahead, freq)}", caption)
     if history.empty and ahead.empty:
-        return paper.empty(ax, "Neither history nor forecast.")
+        return paper.off(f"{plain(service)}, {caption}", "Neither history nor forecast.")
+    ax = paper.canvas(f"{plain(service)}: {_range_message(forecast.period, ahead, freq)}", caption)
     if len(ahead):
         for level, alpha in (("95", 0.14), ("80", 0.26)):
             low, high = ahead[f"lo{level}"], ahead[f"hi{level}"]
@@ -63,9 +63,9 @@ def seasonal_shape(forecast: DemandForecast, site: str, service: str) -> Axes:
     ahead = rows[(rows["scenario"] == "FC") & ~rows["period"].isin(actual["period"])]
     ahead = ahead[ahead["period"] > forecast.period]
     caption = _caption(forecast, site, f"{_unit(forecast, site, service)} by month, one line a year: AC and FC")
-    ax = paper.canvas(_shape_message(service, actual), caption)
     if actual.empty:
-        return paper.empty(ax, "No whole month.")
+        return paper.off(f"{plain(service)}, {caption}", "No whole month.")
+    ax = paper.canvas(_shape_message(service, actual), caption)
     years = sorted(actual["period"].str[:4].unique(), reverse=True)[: len(_SHADES)]
     _year_lines(
         ax,
@@ -94,9 +94,9 @@ def monthly_volumes(forecast: DemandForecast, site: str, service: str) -> Axes:
     place = {m: k for k, m in enumerate(months)}
     unit = _unit(forecast, site, service)
     caption = _caption(forecast, site, f"{unit} by month: AC and FC")
-    ax = paper.canvas(f"{plain(service)}: {_monthly_message(forecast, site, service)}", caption)
     if rows.empty:
-        return paper.empty(ax, "No whole month.")
+        return paper.off(f"{plain(service)}, {caption}", "No whole month.")
+    ax = paper.canvas(f"{plain(service)}: {_monthly_message(forecast, site, service)}", caption)
     actual, planned = rows[rows["scenario"] == "AC"], rows[rows["scenario"] == "FC"]
     whole = actual["complete"].astype(bool)
     for name, part, width, style in (
@@ -124,9 +124,10 @@ def backtest_accuracy(forecast: DemandForecast, *, top: int = 15) -> Axes:
     names = [_score_name(scores, *key) for key in shown]
     subject = f"WAPE of the backtest, in % of volume{f', the {top} largest of {len(best)}' if len(best) > top else ''}"
     height = 0.7 + 0.36 * max(len(names), 3)
-    ax = paper.canvas(_accuracy_message(scores), _caption(forecast, "", subject), height=height, names=names)
+    caption = _caption(forecast, "", subject)
     if not names:
-        return paper.empty(ax, "Too little history to test a forecast on.")
+        return paper.off(caption, "Too little history to test a forecast on.")
+    ax = paper.canvas(_accuracy_message(scores), caption, height=height, names=names)
     for y, key in enumerate(shown):
         here = scores[(scores[_KEY] == list(key)).all(axis=1)]
         _dots(ax, y, here[here["used"]], here[~here["used"]])
@@ -204,8 +205,6 @@ def _months(rows: pd.DataFrame) -> list[int]:
 
 
 def _shape_message(service: str, actual: pd.DataFrame) -> str:
-    if actual.empty:
-        return plain(service)
     last = actual.sort_values("period").tail(12).sort_values("volume")
     low, high = (formats.month_name(last["period"].iloc[k]) for k in (0, -1))
     return f"{plain(service)}: highest in {high}, lowest in {low} of the last {len(last)} months"

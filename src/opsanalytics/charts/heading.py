@@ -7,11 +7,23 @@ from typing import TYPE_CHECKING
 from opsanalytics import formats
 from opsanalytics.charts import canvas as paper
 from opsanalytics.charts.canvas import plain
-from opsanalytics.formats import DRIVERS, HORIZONS, MEASURES, REFERENCES, entity_name, unit_name, verdict, word
+from opsanalytics.formats import (
+    DRIVERS,
+    HORIZONS,
+    MEASURES,
+    MISSING_MONTHS,
+    OTHERS,
+    REFERENCES,
+    entity_name,
+    unit_name,
+    verdict,
+    word,
+)
 
 if TYPE_CHECKING:
     from opsanalytics.budget import BudgetVariance
 
+REST = "rest"
 Changes = dict[tuple[str, str, str], tuple[int, int]]
 
 
@@ -40,11 +52,17 @@ def total_message(variance: BudgetVariance, measure: str, horizon: str, unit: st
     for reference in references:
         if (measure, horizon, reference) in changes:
             change, effect = changes[measure, horizon, reference]
-            size = (
-                f"{write(abs(change))} {'above' if change > 0 else 'below'} {REFERENCES[reference]} ({verdict(effect)})"
-            )
-            return f"{text}, {size if change else f'as {REFERENCES[reference]}'}"
+            side = f"{'above' if change > 0 else 'below'} {REFERENCES[reference]} ({verdict(effect)})"
+            size = f"{write(abs(change))} {name} {side}" if change else f"as {REFERENCES[reference]}"
+            return f"{text}, {size}{like_for_like(variance, horizon, reference)}"
     return f"{text}, no plan to compare with"
+
+
+def like_for_like(variance: BudgetVariance, horizon: str, *references: str) -> str:
+    """Say that a variance leaves months out on both sides; nothing where it holds them all."""
+    rows = variance.variances
+    rows = rows[(rows["horizon"] == horizon) & rows["reference"].isin(references)]
+    return ", over the months that both hold" if (rows["status"] != "COMPLETE").any() else ""
 
 
 def total_changes(variance: BudgetVariance) -> Changes:
@@ -68,11 +86,14 @@ def dimension_name(by: str) -> str:
     return by.replace("pl_line", "P&L line").replace("_", " ")
 
 
-def driver_name(code: str, kind: str = "driver") -> str:
-    """Write a driver as a word inside a sentence; the rest of a bridge has no driver."""
-    if kind == "rest" and code not in DRIVERS:
-        return "not explained by a driver"
-    return plain(word(DRIVERS, code))
+def step_name(code: str, kind: str, by: str) -> str:
+    """Write a step of a bridge inside a sentence: a driver, what none explains, or a line of the P&L as it is named."""
+    return plain(word(DRIVERS, code)) if by == "driver" or kind == REST else plain(code)
+
+
+def is_unexplained(code: str, kind: str) -> bool:
+    """Is a step what no driver explains? Months that are missing, and the lines beyond the largest, are not that."""
+    return kind == REST and code not in (MISSING_MONTHS, OTHERS)
 
 
 def opened(text: str) -> str:

@@ -57,7 +57,7 @@ def panel_title(ax: Axes, text: str) -> None:
     fits = inches(text) <= float(ax.get_window_extent().width) / ax.figure.dpi
     side: dict[str, Any] = {"ha": "left" if fits else "right", "va": "bottom", "fontsize": 9, "color": QUIET}
     place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    ax.annotate(plain(text, 100), (0 if fits else 1, 1), (0, 3), gid="title", **side, **place)
+    ax.annotate(plain(text, 130), (0 if fits else 1, 1), (0, 3), gid="title", **side, **place)
 
 
 def common_scale(

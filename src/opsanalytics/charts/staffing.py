@@ -20,6 +20,7 @@ _REST = "#c9c9c9"
 _MEDIAN = 0.5
 _DAY = pd.Timedelta(days=1)
 _NAMED_DAYS = 10
+_OFF = "No requirement: see the notes on what is off."
 
 
 def required_staff(staffing: StaffingForecast, site: str, service: str, *, days: int = 7) -> Axes:
@@ -35,9 +36,9 @@ def required_staff(staffing: StaffingForecast, site: str, service: str, *, days:
         span = pd.Timedelta(days=days) if step < _DAY else max(step * 13, pd.Timedelta(weeks=8))
         plan = plan[plan["ds"] < plan["ds"].min().normalize() + span]
     caption = _caption(staffing, site, "Staff: required at work, to be scheduled, rostered")
-    ax = paper.canvas(_staff_message(service, plan), caption)
     if plan.empty:
-        return paper.empty(ax, "No requirement: see the notes on what is off.")
+        return paper.off(f"{plain(service)}, {caption}", _OFF)
+    ax = paper.canvas(_staff_message(service, plan), caption)
     _columns(ax, plan, plan["required"], step, color=paper.GREY, label="required at work", gid="required")
     ax.plot(*_steps(plan, "scheduled", step), color=paper.INK, linewidth=1.5, label="to be scheduled", gid="scheduled")
     rostered = plan[plan["rostered"].notna()]
@@ -61,9 +62,9 @@ def monthly_fte(staffing: StaffingForecast, *, top: int = 5) -> Axes:
     rows = staffing.monthly[staffing.monthly["required_fte"].notna()]
     stack = _stack(rows, "required_fte", top)
     caption = _caption(staffing, "", "Required FTE by month: FC, median")
-    ax = paper.canvas(_stack_message(stack, "FTE required"), caption)
     if stack.empty:
-        return paper.empty(ax, "No requirement: see the notes on what is off.")
+        return paper.off(caption, _OFF)
+    ax = paper.canvas(_stack_message(stack, "FTE required"), caption)
     _stacked_columns(ax, stack, [formats.number(float(v), 1) for v in stack.sum(axis=1)], top)
     return paper.finished(ax)
 
@@ -76,13 +77,11 @@ def monthly_cost(staffing: StaffingForecast, *, top: int = 5) -> Axes:
     unit = formats.money_unit(totals, staffing.minor_digits)
     write = paper.money_writer(staffing.minor_digits, unit)
     name = formats.unit_name(staffing.currency, unit)
-    message = "No staff cost"
-    if len(stack):
-        cost = formats.about_money(totals.iloc[0], staffing.minor_digits, unit)
-        message = f"{_opened(cost)} {name} of staff cost in {_month(stack.index[0])}"
-    ax = paper.canvas(message, _caption(staffing, "", f"Staff cost by month: FC, median, in {name}"))
+    caption = _caption(staffing, "", f"Staff cost by month: FC, median, in {name}")
     if stack.empty:
-        return paper.empty(ax, "No wage rate: staff cost is off.")
+        return paper.off(caption, "No wage rate: staff cost is off.")
+    cost = formats.about_money(totals.iloc[0], staffing.minor_digits, unit)
+    ax = paper.canvas(f"{_opened(cost)} {name} of staff cost in {_month(stack.index[0])}", caption)
     _stacked_columns(ax, stack, [write(v) for v in totals], top)
     return paper.finished(ax)
 
@@ -170,8 +169,6 @@ def _width(freq: str) -> pd.Timedelta:
 
 
 def _staff_message(service: str, plan: pd.DataFrame) -> str:
-    if plan.empty:
-        return f"{plain(service)}: no requirement"
     peak = plan.sort_values("scheduled", ascending=False, kind="stable").iloc[0]
     by_day = _width(str(peak["freq"])) >= _DAY
     when = peak["ds"].strftime("%a %d %b" if by_day else "%a %d %b %H:%M")
@@ -186,8 +183,6 @@ def _staff_message(service: str, plan: pd.DataFrame) -> str:
 
 
 def _stack_message(stack: pd.DataFrame, what: str) -> str:
-    if stack.empty:
-        return f"No {what}"
     return f"{_opened(formats.about(float(stack.iloc[0].sum())))} {what} in {_month(stack.index[0])}"
 
 

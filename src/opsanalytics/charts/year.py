@@ -31,8 +31,8 @@ class _Year(NamedTuple):
 def monthly_trend(variance: BudgetVariance, measure: str = "result") -> Axes:
     """How does the fiscal year run, and where does it end? AC solid, PL outlined, PY a light line, the outlook hatched.
 
-    Below the months the same cumulated, on a scale of its own that is said: the 80 % range is known for the full year
-    only, and up to its end the fan opens evenly, month by month, around the outlook.
+    Below the months the same cumulated, on a scale of its own that is said: the 80 % range is known, if at all, for the
+    full year only, and up to its end the fan opens evenly, month by month, around the outlook.
     Returns the panel of months; the cumulated one is `ax.figure.axes[1]` where there is an outlook.
     """
     year = _year(variance, measure)
@@ -40,8 +40,11 @@ def monthly_trend(variance: BudgetVariance, measure: str = "result") -> Axes:
     ahead = bool(year.cents["FC"]) and bool(year.cents["AC"])
     unit = formats.money_unit(values, variance.minor_digits)
     name = unit_name(variance.currency, unit)
-    shown = "AC, PL, PY and FC, and cumulated with the year's 80 % range" if ahead else "AC, PL, PY"
+    cumulated = f", and cumulated{'' if year.low is None else ' with the 80 % range of the year'}"
+    shown = f"AC, PL, PY and FC{cumulated}" if ahead else "AC, PL, PY"
     caption = heading.caption(variance, f"{MEASURES[measure]} by month: {shown}", name)
+    if not values:
+        return paper.off(caption, "Neither plan nor actuals of this year.")
     message = heading.total_message(variance, measure, "ytd", unit, ("PL", "PY"))
     lower = _CUMULATED_HIGH + _BETWEEN if ahead else 0.0
     below = _BELOW if ahead else _BELOW + 0.42
@@ -123,14 +126,14 @@ def _cumulated(ax: Axes, year: _Year, variance: BudgetVariance) -> None:
     unit = formats.money_unit(values, variance.minor_digits)
     write = paper.money_writer(variance.minor_digits, unit)
     end, final = ahead[-1]
-    texts = [(final, f"FC {write(final)}")]
+    texts, fan_said = [(final, f"FC {write(final)}")], ""
     if year.low is not None and year.high is not None:
         fan: dict[str, Any] = {"facecolor": paper.GREY, "alpha": 0.55, "edgecolor": "none", "gid": "range"}
         opened = [k / max(len(ahead) - 1, 1) for k in range(len(ahead))]
         low = [v + (year.low - final) * share for (_, v), share in zip(ahead, opened, strict=True)]
         high = [v + (year.high - final) * share for (_, v), share in zip(ahead, opened, strict=True)]
         panel.fill_between([k for k, _ in ahead], low, high, label="_range", **fan)
-        texts += [(year.high, f"hi {write(year.high)}"), (year.low, f"lo {write(year.low)}")]
+        fan_said = f"; the fan opens evenly to the year's 80 % range, {write(year.low)} to {write(year.high)}"
         values += [*low, *high]
     for gid, points, _ in lines[:2]:
         texts += [(points[-1][1], f"{gid} {write(points[-1][1])}")] if points else []
@@ -138,10 +141,7 @@ def _cumulated(ax: Axes, year: _Year, variance: BudgetVariance) -> None:
     panel.set_xlim(*ax.get_xlim())
     panels.labels_at_right(ax, panel, end, texts)
     paper.zero_line(panel)
-    unit = unit_name(variance.currency, unit)
-    panels.panel_title(
-        panel, f"Cumulated, in {unit}, on its own scale; the fan opens evenly to the 80 % range of the full year"
-    )
+    panels.panel_title(panel, f"Cumulated, in {unit_name(variance.currency, unit)}, on its own scale{fan_said}")
 
 
 def _running(year: _Year, scenarios: tuple[str, ...]) -> list[tuple[int, int]]:

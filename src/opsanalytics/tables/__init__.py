@@ -23,7 +23,12 @@ from opsanalytics.tables.budget.ledger import (
     restated_table,
     restatement_sentence,
 )
-from opsanalytics.tables.budget.outlook import outlook_lines_table, outlook_sentence, outlook_table
+from opsanalytics.tables.budget.outlook import (
+    outlook_accuracy_table,
+    outlook_lines_table,
+    outlook_sentence,
+    outlook_table,
+)
 from opsanalytics.tables.budget.proof import variance_adds_up
 from opsanalytics.tables.budget.why import (
     activity_sentence,
@@ -41,6 +46,7 @@ from opsanalytics.tables.checks import (
     notes_sentence,
     off_sentence,
     proof_sentence,
+    reliance_sentence,
     services,
 )
 from opsanalytics.tables.demand import (
@@ -89,11 +95,13 @@ __all__ = [
     "off_plan_sentence",
     "off_plan_table",
     "off_sentence",
+    "outlook_accuracy_table",
     "outlook_lines_table",
     "outlook_sentence",
     "outlook_table",
     "pareto_table",
     "proof_sentence",
+    "reliance_sentence",
     "restated_table",
     "restatement_sentence",
     "result_table",

@@ -76,8 +76,27 @@ def faults_sentence(inputs: Inputs) -> str:
     counts = inputs.faults.groupby("severity").size()
     said = [counted(counts["error"], "error")] if "error" in counts else []
     said += [f"{counted(counts['quarantined'], 'row')} quarantined"] if "quarantined" in counts else []
-    tables = listed(sorted(inputs.faults["table"].unique()))
+    notes = counted(counts["note"], "note") if "note" in counts else ""
+    if not said:
+        return f"Every row was accepted; {notes}."
+    tables = listed(sorted(inputs.faults.loc[inputs.faults["severity"] != "note", "table"].unique()))
+    said += [notes] if notes else []
     return paragraph([f"Faults in {tables}: {listed(said)}; the figures are without the rows in quarantine."])
+
+
+def reliance_sentence(inputs: Inputs) -> str:
+    """What are the figures without? Nothing is said where every row was accepted and every control total is known."""
+    rows = inputs.quarantine.groupby("table").size()
+    said = [counted(int(rows[table]), f"{table} row") for table in sorted(rows.index)]
+    left = int(rows.sum())
+    parts = [f"{listed(said)} {'is' if left == 1 else 'are'} in quarantine"] if left else []
+    unknown = int((~inputs.control["known"].astype(bool)).sum())
+    if unknown:
+        parts.append(f"{counted(unknown, 'control total')} {'is' if unknown == 1 else 'are'} not known")
+    if not parts:
+        return ""
+    without = f": the figures are without {'it' if left == 1 else 'them'}" if left else ""
+    return f"{' and '.join(parts)}{without}."
 
 
 def faults_table(inputs: Inputs) -> pd.DataFrame:

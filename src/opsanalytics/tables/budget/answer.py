@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from opsanalytics.budget.commentary import known_word
+from opsanalytics.budget.commentary import KNOWN, NOT_KNOWN, NOTHING_TO_KNOW, PARTLY_KNOWN, known_word, made_now
 from opsanalytics.budget.comparison import INCOMPLETE
+from opsanalytics.budget.result import rows_of
 from opsanalytics.formats import (
     DIMENSIONS,
     REFERENCES,
-    counted,
     entity_name,
     exact_money,
     is_missing,
-    item_name,
     listed,
     month_name,
     share,
-    shorten,
     verdict,
 )
 from opsanalytics.tables.budget.outlook import outlook_sentence
@@ -28,10 +24,10 @@ from opsanalytics.tables.budget.parts import (
     TYPES,
     answer_unit,
     largest_first,
-    rows_of,
     speaker,
     total_variance,
     totals,
+    typed_name,
     variances,
 )
 from opsanalytics.tables.budget.why import why_sentence
@@ -41,13 +37,22 @@ if TYPE_CHECKING:
     from opsanalytics.budget import BudgetVariance
 
 _NAMED = 3
-_ANSWERS = {"Known": "Yes.", "Partly known": "Partly.", "Not known": "No."}
+_ANSWERS = {
+    KNOWN: "Yes.",
+    PARTLY_KNOWN: "Partly.",
+    NOT_KNOWN: "No.",
+    NOTHING_TO_KNOW: "There was nothing material to know.",
+}
 
 
-def variance_sentence(variance: BudgetVariance) -> str:
-    """Are we on plan? The result to date, what is off and why, whether it was known, and where the year goes."""
+def variance_sentence(variance: BudgetVariance, reliance: str = "") -> str:
+    """Are we on plan? The result to date, what is off and why, whether it was known, and where the year goes.
+
+    `reliance` is what has to be said first about the data, see `reliance_sentence`.
+    """
     return paragraph(
         [
+            reliance,
             *_incomplete(variance),
             _view(variance),
             _headline(variance, "ytd"),
@@ -68,13 +73,14 @@ def off_plan_sentence(variance: BudgetVariance, dimension: str = "pl_line") -> s
         return "What is off plan is off: there is no budget for this year."
     lines = rows[rows["material"].astype(bool)]
     what = DIMENSIONS[dimension] if dimension == "pl_line" else DIMENSIONS[dimension].lower()
-    count = f"{len(lines)} of {len(rows)} {what}s" if len(rows) != 1 else f"{len(lines)} of 1 {what}"
+    held, every = lines["item"].nunique(), rows["item"].nunique()
+    count = f"{held} of {every} {what}{'' if every == 1 else 's'}"
     text = f"Materially off plan to date ({materiality_rule(variance)}): {count}"
     if lines.empty:
         return paragraph([f"{text}."])
     speak = speaker(variance)
     named = [
-        f"{_name(dimension, r)} {speak(r['variance_cents'], signed=True)} ({verdict(r['effect_cents'])})"
+        f"{typed_name(r, rows)} {speak(r['variance_cents'], signed=True)} ({verdict(r['effect_cents'])})"
         for _, r in largest_first(lines, "effect_cents", "item").head(_NAMED).iterrows()
     ]
     return paragraph([f"{text}{': ' if len(lines) == 1 else '; the largest: '}{listed(named)}."])
@@ -83,7 +89,8 @@ def off_plan_sentence(variance: BudgetVariance, dimension: str = "pl_line") -> s
 def known_sentence(variance: BudgetVariance) -> str:
     """Was it known? Actual to date against the last forecast made before each month, and each material line's state.
 
-    Known: not materially off that forecast. Partly known: off it, on the same side and by less than off the plan.
+    Nothing to know: not materially off plan. Known: nearer to that forecast, and not materially off it. Partly known:
+    nearer, on the same side, but materially off.
     """
     row = total_variance(variance, "result", "ytd", ("FC",))
     if row is None:
@@ -92,11 +99,11 @@ def known_sentence(variance: BudgetVariance) -> str:
     answer = "" if plan is None else f" {_ANSWERS[known_word(plan.to_dict(), row.to_dict())]}"
     change = int(row["variance_cents"])
     where = f"{speak(abs(change))} {'above' if change > 0 else 'below'} ({verdict(int(row['effect_cents']))})"
-    text = f"Was it known?{answer} The last forecasts{_made_now(variance)} had the result to date at "
-    text += f"{speak(row['reference_cents'])}, the actual is {where if change else 'the same'}"
+    text = f"Was it known?{answer} The last forecasts{made_now(variance.forecast)} put the result to date at "
+    text += f"{speak(row['reference_cents'])}; the actual is {where if change else 'the same'}"
     text += " over the months that both sides hold" if row["status"] == INCOMPLETE else ""
     said = [f"{state.lower()}: {_some(names)}" for state, names in _states(variance).items() if names]
-    return paragraph([f"{text}; of the lines off plan, {'; '.join(said)}." if said else f"{text}."])
+    return paragraph([f"{text}. Of the lines off plan, {'; '.join(said)}." if said else f"{text}."])
 
 
 def materiality_rule(variance: BudgetVariance) -> str:
@@ -114,35 +121,17 @@ def _states(variance: BudgetVariance) -> dict[str, list[str]]:
     plan = variances(variance, "pl_line", "ytd", "PL")
     plan = largest_first(plan[plan["material"].astype(bool)] if len(plan) else plan, "effect_cents", "item")
     forecast = variances(variance, "pl_line", "ytd", "FC")
-    states: dict[str, list[str]] = {"Known": [], "Partly known": [], "Not known": []}
+    states: dict[str, list[str]] = {KNOWN: [], PARTLY_KNOWN: [], NOT_KNOWN: []}
     for _, r in plan.iterrows():
         against = rows_of(forecast, item=r["item"], item2=r["item2"])
         if len(against):
-            states[known_word(r.to_dict(), against.iloc[0].to_dict())].append(_name("pl_line", r))
+            states[known_word(r.to_dict(), against.iloc[0].to_dict())].append(typed_name(r, plan).rstrip(","))
     return states
-
-
-def _made_now(variance: BudgetVariance) -> str:
-    """Say how many of the forecasts had to be made now, for want of one on record."""
-    months = variance.forecast
-    if months.empty:
-        return ""
-    months = months[months["period"] <= variance.period]
-    now = months.loc[months["reconstructed"].astype(bool), "period"].nunique()
-    count = months["period"].nunique()
-    if not now:
-        return ""
-    which = "" if now == count else f"{now} of {counted(count, 'month')} "
-    return f" ({which}made now with the knowledge of then)"
 
 
 def _some(names: list[str]) -> str:
     rest = len(names) - _NAMED
     return listed([*names[:_NAMED], f"{rest} more"] if rest > 0 else names)
-
-
-def _name(dimension: str, row: pd.Series) -> str:
-    return shorten(item_name(dimension, row["item"], row["name"]), 60)
 
 
 def _incomplete(variance: BudgetVariance) -> Iterator[str]:

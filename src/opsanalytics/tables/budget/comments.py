@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from opsanalytics.budget.commentary import COMMENTED, EARLIER, NO_AMOUNT, STALE
+from opsanalytics.budget.result import rows_of
 from opsanalytics.formats import MEASURES, TOTAL, counted, is_missing, month_name
-from opsanalytics.tables.budget.parts import names_of, rows_of, unit_of, variances, writer
+from opsanalytics.tables.budget.parts import names_of, unit_of, variances, writer
 from opsanalytics.tables.layout import paragraph, text_frame
 
 if TYPE_CHECKING:
     from opsanalytics.budget import BudgetVariance
 
-_HEADS = ["Item", "Draft from the numbers", "Comment", "Author", "Written on", "State"]
-_STATES = {NO_AMOUNT: "no amount: never goes stale", EARLIER: "last comment"}
+_HEADS = ["Item", "Draft from the numbers", "Comment", "Written by", "State"]
+_STATES = {NO_AMOUNT: "no amount: never goes stale"}
 
 
 def comments_sentence(variance: BudgetVariance) -> str:
@@ -30,8 +31,9 @@ def comments_sentence(variance: BudgetVariance) -> str:
         now = comments[comments["state"] != EARLIER] if len(comments) else comments
         on_lines = rows_of(rows_of(now, measure="variance"), dimension="pl_line")
         spoken = set(on_lines["item"]) if len(on_lines) else set()
-        count = int(material["item"].isin(spoken).sum())
-        said.append(f"{count} of {counted(len(material), 'material line')} {'has' if count == 1 else 'have'} a comment")
+        lines = set(material["item"])
+        count = len(lines & spoken)
+        said.append(f"{count} of {counted(len(lines), 'material line')} {'has' if count == 1 else 'have'} a comment")
     if counts.get(STALE, 0):
         said.append(f"{counted(counts[STALE], 'comment')} {'is' if counts[STALE] == 1 else 'are'} stale")
     if counts.get(NO_AMOUNT, 0):
@@ -43,8 +45,10 @@ def comments_sentence(variance: BudgetVariance) -> str:
 def comments_table(variance: BudgetVariance) -> pd.DataFrame:
     """Set the analysts' comments beside the drafts, no comment left out, also one on what is not material.
 
-    A comment is stale when its figure has since moved by more than the materiality amount; one of an earlier month is
-    shown as the last comment. Columns: Item, Draft from the numbers, Comment, Author, Written on, State.
+    A comment is stale when its figure has since moved by more than the materiality amount; of one of an
+    earlier month, the last on its item, stands the month. Without any comment the drafts stand alone.
+
+    Columns: Item, Draft from the numbers, Comment, Written by (the author and the day), State.
     """
     names, comments = names_of(variance), variance.comments
     written = comments.to_dict("records")
@@ -56,25 +60,26 @@ def comments_table(variance: BudgetVariance) -> pd.DataFrame:
         name = MEASURES["result"] if draft["dimension"] == TOTAL else names.get(where, draft["item"])
         for place, k in enumerate(own or [None]):
             text = draft["text"] if not place else ""
-            lines.append([name, text, *(_comment(variance, written[k]) if k is not None else [""] * 4)])
+            lines.append([name, text, *(_comment(variance, written[k]) if k is not None else [""] * 3)])
     for k, comment in enumerate(written):
         if k not in told:
             name = names.get((comment["dimension"], comment["item"]), str(comment["item"]))
             lines.append([name, "", *_comment(variance, comment)])
-    return text_frame(lines, _HEADS)
+    return text_frame(lines, _HEADS) if written else text_frame([row[:2] for row in lines], _HEADS[:2])
 
 
 def _comment(variance: BudgetVariance, comment: Mapping[Any, Any]) -> list[str]:
     on = comment["written_on"]
     when = "" if is_missing(on) else pd.Timestamp(str(on)).strftime("%d %b %Y")
-    return [_text(comment["text"]), _text(comment["author"]), when, _state(variance, comment)]
+    by = ", ".join(part for part in (_text(comment["author"]), when) if part)
+    return [_text(comment["text"]), by, _state(variance, comment)]
 
 
 def _state(variance: BudgetVariance, comment: Mapping[Any, Any]) -> str:
     """Write how a comment stands; of a stale one both figures, of an old one its month."""
     state = str(comment["state"])
     if state == EARLIER:
-        return f"last comment, {month_name(str(comment['period']))}"
+        return f"of {month_name(str(comment['period']))}"
     if state == STALE:
         unit, name = unit_of(variance, pd.Series([comment["amount_cents"], comment["now_cents"]], dtype="Int64"))
         write = writer(variance, unit)

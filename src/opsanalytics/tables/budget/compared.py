@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from opsanalytics.budget.result import rows_of
 from opsanalytics.formats import (
     DIMENSIONS,
     HORIZONS,
@@ -26,7 +27,6 @@ from opsanalytics.tables.budget.parts import (
     largest_first,
     measure_order,
     names_of,
-    rows_of,
     totals,
     unit_of,
     variances,
@@ -37,11 +37,15 @@ from opsanalytics.tables.layout import text_frame
 if TYPE_CHECKING:
     from opsanalytics.budget import BudgetVariance
 
+_AHEAD = ("roy", "fy")
 _SUMMED = ["actual_cents", "reference_cents", "variance_cents", "effect_cents"]
 
 
 def result_table(variance: BudgetVariance) -> pd.DataFrame:
-    """Revenue, cost and result over every horizon: PY, PL, FC, AC, and AC (else FC) against plan."""
+    """Revenue, cost and result over every horizon: PY, PL, FC, AC, and AC (else FC) against plan.
+
+    Of what is still to come there is no AC, so its cell is blank: "n.a." is for what might be there and is not.
+    """
     unit, stands, compared = answer_unit(variance), totals(variance), _against_plan(variance)
     name, write = unit_name(variance.currency, unit), writer(variance, unit)
     scenarios = ["PY", "PL", "FC", "AC"]
@@ -52,7 +56,9 @@ def result_table(variance: BudgetVariance) -> pd.DataFrame:
             if all(c is None for c in cents):
                 continue
             change, effect = compared.get((measure, horizon), (None, NOT_AVAILABLE))
-            rows.append([title.capitalize(), label, *map(write, cents), write(change, signed=True), effect])
+            blank = cents[-1] is None and horizon in _AHEAD
+            cells = [*map(write, cents[:-1]), "" if blank else write(cents[-1])]
+            rows.append([title.capitalize(), label, *cells, write(change, signed=True), effect])
     heads = [f"{s} {name}" for s in scenarios]
     return text_frame(rows, ["Horizon", "Measure", *heads, f"ΔPL {name}", "Effect"])
 
@@ -109,12 +115,12 @@ def off_plan_table(variance: BudgetVariance, horizon: str = "ytd", reference: st
 def forecast_table(variance: BudgetVariance) -> pd.DataFrame:
     """Set the actual of each month beside the last forecast made before it: what was known, and since when.
 
-    Columns: Month, Measure, FC, AC, ΔFC, Effect, Known to the end of (the month whose data the forecast had), Made.
+    Columns: Month, Measure, FC, AC, ΔFC, Effect, Data to (the last month that the forecast knew), Made.
     """
     months = variance.forecast
     columns = ["Month", "Measure"]
     if months.empty:
-        return text_frame([], [*columns, "FC", "AC", "ΔFC", "Effect", "Known to the end of", "Made"])
+        return text_frame([], [*columns, "FC", "AC", "ΔFC", "Effect", "Data to", "Made"])
     sums = months.groupby(["period", "type"], dropna=False)["cents"].sum().to_dict()
     made = months.groupby("period").agg(cutoff=("cutoff", "max"), now=("reconstructed", "max"))
     actual = rows_of(variance.monthly, scenario="AC").set_index(["period", "measure"])["cents"].to_dict()
@@ -124,14 +130,14 @@ def forecast_table(variance: BudgetVariance) -> pd.DataFrame:
     for period, row in made.sort_index().iterrows():
         forecast = {kind: int(sums.get((period, kind), 0)) for kind in TYPES}
         forecast["result"] = forecast["revenue"] - forecast["cost"]
-        when = [month_name(str(row["cutoff"])), "now" if row["now"] else "then"]
+        when = [month_name(str(row["cutoff"])), "afterwards" if row["now"] else "at the time"]
         for measure, label in MEASURES.items():
             cents = actual.get((period, measure))
             change = None if cents is None else int(cents) - forecast[measure]
             effect = NOT_AVAILABLE if change is None else verdict(-change if measure == "cost" else change)
             written = [write(forecast[measure]), write(cents), write(change, signed=True), effect]
             lines.append([month_name(str(period)), label, *written, *when])
-    heads = [f"FC {name}", f"AC {name}", f"ΔFC {name}", "Effect", "Known to the end of", "Made"]
+    heads = [f"FC {name}", f"AC {name}", f"ΔFC {name}", "Effect", "Data to", "Made"]
     return text_frame(lines, [*columns, *heads])
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from opsanalytics.budget.result import rows_of
 from opsanalytics.formats import (
     DIMENSIONS,
     FLAGS,
@@ -15,6 +16,7 @@ from opsanalytics.formats import (
     is_missing,
     listed,
     month_name,
+    shorten,
     verdict,
     word,
 )
@@ -22,7 +24,6 @@ from opsanalytics.tables.budget.parts import (
     largest_first,
     measure_order,
     names_of,
-    rows_of,
     speaker,
     unit_of,
     writer,
@@ -32,7 +33,7 @@ from opsanalytics.tables.layout import paragraph, text_frame
 if TYPE_CHECKING:
     from opsanalytics.budget import BudgetVariance
 
-_NAMED = 3
+_NAME = 40
 _DAY = "%d %b %Y"
 
 
@@ -40,7 +41,9 @@ def restatement_sentence(variance: BudgetVariance) -> str:
     """What changed in months that were reported already, and what does that do to the year to date?"""
     if variance.movement.empty and variance.restated.empty:
         return "Restatements are off: no earlier pack is on record."
-    rows = variance.restated
+    rows, recoded = (rows_of(variance.restated, kind=kind) for kind in ("restated", "recoded"))
+    if rows.empty and len(recoded):
+        return f"Nothing was restated: {counted(len(recoded), 'line')} of months reported before changed account only."
     if rows.empty:
         return "Nothing was restated: every month reported before is as it was."
     speak = speaker(variance)
@@ -51,9 +54,9 @@ def restatement_sentence(variance: BudgetVariance) -> str:
         return paragraph([f"{text}, {speak(int(rows['effect_cents'].sum()), signed=True)} on the results of then."])
     cents = {kind: int(rows_of(moved, kind=kind)["cents"].sum()) for kind in ("prior_ytd", "restatement", "ytd")}
     text += f", {speak(cents['restatement'], signed=True)} on the result of the year to date"
-    return paragraph(
-        [f"{text}, which with the months since went from {speak(cents['prior_ytd'])} to {speak(cents['ytd'])}."]
-    )
+    also = "" if rows_of(moved, kind="structure").empty else " and a changed chart or structure"
+    way = f"went from {speak(cents['prior_ytd'])} to {speak(cents['ytd'])}"
+    return paragraph([f"{text}, which with the months since{also} {way}."])
 
 
 def restated_table(variance: BudgetVariance, *, top: int | None = None) -> pd.DataFrame:
@@ -110,53 +113,72 @@ def flags_sentence(variance: BudgetVariance) -> str:
     if rows.empty:
         return "No ledger line is flagged."
     counts = _flag_counts(rows)
-    said = [f"{word(FLAGS, rule)} {count:,}" for rule, count in counts.items()]
-    whole = sum(counts.values())
-    return paragraph([f"{counted(whole, 'flag')} on ledger lines, none of which is changed: {listed(said)}."])
+    said = [f"{word(FLAGS, rule)} ({count:,})" for rule, count in counts.items()]
+    return paragraph([f"{counted(sum(counts.values()), 'flag')}: {listed(said)}."])
 
 
 def flags_table(variance: BudgetVariance, *, top: int | None = None) -> pd.DataFrame:
     """List the flagged lines with the reason, the largest first; the last row counts those that are not listed.
 
-    Columns: Rule, Document, Line, Posted on, Month, Cost centre, Account, Amount, Text, Why.
+    Columns: Rule, Document, line and text, Month, Cost centre and account, Amount, Why. A spike is a month of an
+    account at a cost centre, and names no document.
     """
     rows = largest_first(variance.flags, "amount_cents", "document", "line", "rule")
     shown = rows if top is None else rows.iloc[:top]
-    heads = ["Rule", *_LINE_HEADS]
+    heads = ["Rule", "Document, line, text", "Month", _BOOKED]
     if rows.empty:
-        return text_frame([], [*heads, "Amount", "Text", "Why"])
+        return text_frame([], [*heads, "Amount", "Why"])
     unit, name = unit_of(variance, shown["amount_cents"])
+    write, names = writer(variance, unit), names_of(variance)
     lines = [
-        [word(FLAGS, r["rule"]), *_line(variance, r, unit), _text(r["text"]), str(r["why"])]
+        [
+            word(FLAGS, r["rule"]),
+            _joined(_document(r), _text(r["text"])),
+            month_name(str(r["period"])),
+            _booked(names, r),
+            write(r["amount_cents"]),
+            str(r["why"]),
+        ]
         for _, r in shown.iterrows()
     ]
     left_out = sum(_flag_counts(rows).values()) - len(shown)
     if left_out:
-        lines.append([f"Others ({left_out:,})", *[""] * (len(_LINE_HEADS) + 3)])
-    return text_frame(lines, [*heads, f"Amount {name}", "Text", "Why"])
+        lines.append([f"Others ({left_out:,})", *[""] * (len(heads) + 1)])
+    return text_frame(lines, [*heads, f"Amount {name}", "Why"])
 
 
 def largest_table(variance: BudgetVariance, dimension: str = "pl_line", *, top: int = 3) -> pd.DataFrame:
     """Which ledger lines stand behind each material variance? The `top` largest of each, the largest variance first.
 
-    Columns: the item, Type, Rank, Document, Line, Posted on, Month, Cost centre, Account, Amount, Text.
+    Columns: the item, Document and line, Posted on, Cost centre and account, Amount, Text. Type follows the item where
+    one stands under both, and the day is followed by the month of a line that is booked to another one.
     """
     rows = rows_of(variance.largest, dimension=dimension)
-    heads = [DIMENSIONS[dimension], "Type", "Rank", *_LINE_HEADS]
+    heads = [_LINE, "Posted on", _BOOKED]
     if rows.empty:
-        return text_frame([], [*heads, "Amount", "Text"])
+        return text_frame([], [DIMENSIONS[dimension], *heads, "Amount", "Text"])
     rows = rows[rows["rank"] <= top]
     sizes = rows_of(variance.comparable, dimension=dimension, horizon="ytd", reference="PL")
     size = {(i, t): -abs(int(c)) for i, t, c in zip(sizes["item"], sizes["item2"], sizes["effect_cents"], strict=True)}
     keys = [size.get(key, 0) for key in zip(rows["item"], rows["item2"], strict=True)]
     rows = rows.assign(size=keys).sort_values(["size", "item", "item2", "rank"], kind="stable")
     unit, name = unit_of(variance, rows["amount_cents"])
-    names = names_of(variance)
+    write, names = writer(variance, unit), names_of(variance)
+    typed = bool((rows.groupby("item")["item2"].nunique() > 1).any())
     lines = [
-        [*_item(names, dimension, r), str(int(r["rank"])), *_line(variance, r, unit), _text(r["text"])]
+        [
+            _named(names, dimension, r["item"]),
+            *([str(r["item2"])] if typed else []),
+            _document(r),
+            _posted(r),
+            _booked(names, r),
+            write(r["amount_cents"]),
+            _text(r["text"]),
+        ]
         for _, r in rows.iterrows()
     ]
-    return text_frame(lines, [*heads, f"Amount {name}", "Text"])
+    first = [DIMENSIONS[dimension], *(["Type"] if typed else [])]
+    return text_frame(lines, [*first, *heads, f"Amount {name}", "Text"])
 
 
 def _flag_counts(flags: pd.DataFrame) -> dict[str, int]:
@@ -166,19 +188,31 @@ def _flag_counts(flags: pd.DataFrame) -> dict[str, int]:
     return {str(rule): int(count) for rule, count in zip(ranked["rule"], ranked["flags"], strict=True)}
 
 
-_LINE_HEADS = ["Document", "Line", "Posted on", "Month", "Cost centre", "Account"]
+_LINE, _BOOKED = "Document, line", "Cost centre, account"
 
 
-def _line(variance: BudgetVariance, row: pd.Series, unit: str) -> list[str]:
-    """Write a ledger line: where it is booked and its amount."""
-    posted = "" if is_missing(row["posted_on"]) else pd.Timestamp(row["posted_on"]).strftime(_DAY)
-    where = [str(row["document"]), str(row["line"]), posted, month_name(str(row["period"]))]
-    codes = [_text(row["cost_centre"]), _text(row["account"])]
-    return [*where, *codes, writer(variance, unit)(row["amount_cents"])]
+def _document(row: pd.Series) -> str:
+    """Write which line of which document it is; nothing for what is not one line."""
+    return _joined(_text(row["document"]), _text(row["line"]))
 
 
-def _item(names: dict[tuple[str, str], str], dimension: str, row: pd.Series) -> list[str]:
-    return [_named(names, dimension, row["item"]), str(row["item2"])]
+def _posted(row: pd.Series) -> str:
+    """Write the day of posting, and the month where the line is booked to another one."""
+    month = month_name(str(row["period"]))
+    if is_missing(row["posted_on"]):
+        return month
+    day = pd.Timestamp(row["posted_on"]).strftime(_DAY)
+    return day if day.endswith(month) else f"{day} for {month}"
+
+
+def _booked(names: dict[tuple[str, str], str], row: pd.Series) -> str:
+    """Write cost centre and account by code and name; a long name is cut, its code says which it is."""
+    places = [(dimension, _text(row[dimension])) for dimension in ("cost_centre", "account")]
+    return _joined(*(shorten(names.get(place, place[1]), _NAME) for place in places))
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
 
 
 def _named(names: dict[tuple[str, str], str], dimension: str, item: object) -> str:

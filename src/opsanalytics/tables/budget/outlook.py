@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from opsanalytics.budget.result import rows_of
 from opsanalytics.formats import (
     DIMENSIONS,
     MEASURES,
@@ -19,7 +20,7 @@ from opsanalytics.formats import (
     verdict,
     word,
 )
-from opsanalytics.tables.budget.parts import TYPES, measure_order, names_of, rows_of, speaker, unit_of, writer
+from opsanalytics.tables.budget.parts import TYPES, names_of, speaker, unit_of, writer
 from opsanalytics.tables.layout import paragraph, text_frame
 
 if TYPE_CHECKING:
@@ -44,37 +45,70 @@ def outlook_sentence(variance: BudgetVariance) -> str:
 
 
 def outlook_table(variance: BudgetVariance) -> pd.DataFrame:
-    """Set out the full year by each method of outlook, measure by measure, beside the plan; the chosen one is marked.
+    """Set out the full year by each method of outlook, measures side by side; the chosen one last, with its range.
 
-    Columns: Measure, Method, FC, the 80 % range of the chosen one, PL, the variance, Effect; of its backtest at the
-    same month of earlier years the error (WAPE) and bias, the years it was tested on, its weight in the chosen one.
+    Columns: Full year (a row for the plan, one for each method, one for each end of the chosen one's 80 % range),
+    Revenue, Cost, Result, the variance of each from plan, Effect (the result's). What the plan or an end of the range
+    has no use for is blank.
     """
-    rows = measure_order(rows_of(variance.outlook, horizon="fy"))
+    rows = rows_of(variance.outlook, horizon="fy")
+    heads = ["Full year", *MEASURES.values(), *(f"ΔPL {label}" for label in MEASURES.values()), "Effect"]
+    if rows.empty:
+        return text_frame([], heads)
     unit, name = unit_of(variance, rows["cents"])
     write = writer(variance, unit)
-    tests = {(str(r["measure"]), str(r["method"])): r for r in variance.outlook_accuracy.to_dict("records")}
+    blank = [""] * (len(MEASURES) + 1)
     lines = []
-    for _, r in rows.iterrows():
-        known = not is_missing(r["variance_cents"])
-        test = tests.get((str(r["measure"]), str(r["method"])), {})
-        lines.append(
-            [
-                MEASURES[r["measure"]],
-                word(METHODS, r["method"]),
-                write(r["cents"]),
-                *(write(None if is_missing(r.get(side)) else r[side]) for side in ("lo_cents", "hi_cents")),
-                write(r["plan_cents"]),
-                write(r["variance_cents"], signed=True),
-                verdict(int(r["effect_cents"])) if known else NOT_AVAILABLE,
+    plan = rows.drop_duplicates("measure").set_index("measure")["plan_cents"]
+    if plan.notna().any():
+        lines.append(["plan", *(write(plan.get(measure)) for measure in MEASURES), *blank])
+    ordered = rows.sort_values("chosen", kind="stable")
+    for method in ordered["method"].drop_duplicates():
+        own = rows[rows["method"] == method].set_index("measure")
+        cents, change = ([own[column].get(m) for m in MEASURES] for column in ("cents", "variance_cents"))
+        effect = own["effect_cents"].get("result")
+        text = f"{word(METHODS, method)}{', chosen' if own['chosen'].any() else ''}"
+        amounts = [*map(write, cents), *(write(c, signed=True) for c in change)]
+        lines.append([text, *amounts, NOT_AVAILABLE if is_missing(effect) else verdict(int(effect))])
+    chosen = rows[rows["chosen"].astype(bool)].set_index("measure")
+    for side, text in (("lo_cents", "80 % range, from"), ("hi_cents", "80 % range, to")):
+        ends = chosen[side] if side in chosen else pd.Series(dtype="Int64")
+        if ends.notna().any():
+            lines.append([text, *(write(ends.get(measure)) for measure in MEASURES), *blank])
+    money = [f"{head} {name}" for head in heads[1:-1]]
+    return text_frame(lines, [heads[0], *money, heads[-1]])
+
+
+def outlook_accuracy_table(variance: BudgetVariance) -> pd.DataFrame:
+    """How far was each method off at this month of earlier years, and how much does the chosen outlook rely on it?
+
+    Columns: Method, Years (tested on), and for revenue and cost WAPE (the error), Bias (above zero: too high), Weight
+    (its share in the combination, which has none itself). A method that could not be tested is "n.a.".
+    """
+    tests = variance.outlook_accuracy
+    heads = [f"{MEASURES[measure]} {score}" for measure in TYPES for score in ("WAPE", "bias", "weight")]
+    if tests.empty:
+        return text_frame([], ["Method", "Years", *heads])
+    rows = rows_of(variance.outlook, horizon="fy")
+    rows = rows.sort_values("chosen", kind="stable") if len(rows) else rows
+    methods = [str(method) for method in (rows if len(rows) else tests)["method"].drop_duplicates()]
+    found = {(str(r["measure"]), str(r["method"])): r for r in tests.to_dict("records")}
+    combined = set(rows.loc[rows["chosen"].astype(bool), "method"]) if len(rows) else set()
+    lines = []
+    for method in methods:
+        scores = [found.get((measure, method), {}) for measure in TYPES]
+        years = sorted({int(test["years"]) for test in scores if test})
+        cells = [
+            cell
+            for test in scores
+            for cell in (
                 share(test.get("wape")),
                 share(test.get("bias"), signed=True),
-                str(int(test["years"])) if test else NOT_AVAILABLE,
-                share(test.get("weight")),
-                "chosen" if r["chosen"] else "",
-            ]
-        )
-    money = [f"FC {name}", f"From {name}", f"To {name}", f"PL {name}", f"ΔPL {name}"]
-    return text_frame(lines, ["Measure", "Method", *money, "Effect", "WAPE", "Bias", "Years", "Weight", ""])
+                "" if method in combined else share(test.get("weight")),
+            )
+        ]
+        lines.append([word(METHODS, method), " or ".join(map(str, years)) or NOT_AVAILABLE, *cells])
+    return text_frame(lines, ["Method", "Years", *heads])
 
 
 def outlook_lines_table(variance: BudgetVariance, by: str = "pl_line") -> pd.DataFrame:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
+from opsanalytics.budget.result import rows_of
 from opsanalytics.formats import (
     MEASURES,
     NOT_AVAILABLE,
@@ -17,6 +17,7 @@ from opsanalytics.formats import (
     money,
     money_unit,
     share,
+    shorten,
     unit_name,
     verdict,
 )
@@ -26,16 +27,6 @@ if TYPE_CHECKING:
 
 TYPES = ("revenue", "cost")
 Totals = dict[tuple[str, str, str], int]
-
-
-def rows_of(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
-    """Return the rows whose columns have these values; a frame without rows may lack the columns."""
-    if frame.empty:
-        return frame
-    kept = np.ones(len(frame), dtype=bool)
-    for column, value in where.items():
-        kept &= (frame[column] == value).to_numpy(dtype=bool, na_value=False)
-    return frame[kept]
 
 
 def largest_first(rows: pd.DataFrame, cents: str, *order: str) -> pd.DataFrame:
@@ -95,8 +86,8 @@ def answer_unit(variance: BudgetVariance) -> str:
 def writer(variance: BudgetVariance, unit: str) -> Callable[..., str]:
     """Return a function that writes cents for a table, whose head names the unit."""
 
-    def write(cents: float | None, *, signed: bool = False) -> str:
-        return money(cents, variance.minor_digits, unit, signed=signed)
+    def write(cents: float | None, *, signed: bool = False, never_zero: bool = False) -> str:
+        return money(cents, variance.minor_digits, unit, signed=signed, never_zero=never_zero)
 
     return write
 
@@ -109,6 +100,13 @@ def speaker(variance: BudgetVariance) -> Callable[..., str]:
         return f"{money(cents, variance.minor_digits, unit, signed=signed)} {unit_name(variance.currency, unit)}"
 
     return speak
+
+
+def typed_name(row: pd.Series, rows: pd.DataFrame, width: int = 60) -> str:
+    """Write the item of a variance inside a sentence, with its type where `rows` hold both revenue and cost of it."""
+    name = shorten(item_name(row["dimension"], row["item"], row["name"]), width)
+    several = rows.loc[rows["item"] == row["item"], "item2"].nunique() > 1
+    return f"{name}, {row['item2']}," if several else name
 
 
 def unit_of(variance: BudgetVariance, *columns: pd.Series) -> tuple[str, str]:
@@ -129,7 +127,7 @@ def compared_cells(variance: BudgetVariance, row: pd.Series, unit: str) -> list[
     return [
         write(row["actual_cents"]),
         write(row["reference_cents"]),
-        write(row["variance_cents"], signed=True),
+        write(row["variance_cents"], signed=True, never_zero=True),
         share(float(row["share"]), signed=True),
         verdict(int(row["effect_cents"])),
         "yes" if row["material"] else "",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from opsanalytics.formats import ALL, DIMENSIONS, HORIZONS, MEASURES, TOTAL, money
-from opsanalytics.tables.budget.parts import TYPES, Totals, rows_of, totals
+from opsanalytics.budget.result import rows_of
+from opsanalytics.formats import ALL, DIMENSIONS, HORIZONS, MEASURES, money
+from opsanalytics.tables.budget.parts import TYPES, Totals, plan_effect, totals
 from opsanalytics.tables.layout import text_frame
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def _by_dimension(variance: BudgetVariance, sums: Totals) -> Iterator[_Check]:
     parts = parts[parts["item2"].isin(TYPES)]
     added = parts.groupby(["dimension", "item2", "horizon", "scenario"], dropna=False)["cents"].sum().reset_index()
     for r in added.to_dict("records"):
-        what = f"{MEASURES[r['item2']]} by {DIMENSIONS[r['dimension']]}"
+        name = DIMENSIONS[r["dimension"]]
+        what = f"{MEASURES[r['item2']]} by {name if r['dimension'] == 'pl_line' else name.lower()}"
         whole = sums.get((r["item2"], r["horizon"], r["scenario"]))
         yield _Check(what, r["horizon"], r["scenario"], whole, int(r["cents"]))
 
@@ -108,11 +110,11 @@ def _drivers(variance: BudgetVariance) -> Iterator[_Check]:
 
 
 def _crossed(variance: BudgetVariance) -> Iterator[_Check]:
-    """Both at once make what the result is off, missing months and all."""
-    whole = rows_of(variance.variances, dimension=TOTAL, measure="result", horizon="ytd", reference="PL")
-    if len(variance.crossed) and len(whole):
+    """Both at once make what the result is off, over the months that both sides hold."""
+    whole = plan_effect(variance, "ytd")
+    if len(variance.crossed) and whole is not None:
         parts = int(variance.crossed["effect_cents"].sum())
-        yield _Check("Effect by cost centre and P&L line", "ytd", "AC", int(whole["effect_cents"].iloc[0]), parts)
+        yield _Check("Effect by cost centre and P&L line", "ytd", "AC", whole, parts)
 
 
 def _forecasts(variance: BudgetVariance, sums: Totals) -> Iterator[_Check]:

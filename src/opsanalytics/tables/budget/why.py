@@ -9,11 +9,14 @@ import pandas as pd
 
 from opsanalytics.budget.drivers.activities import UNALLOCATED
 from opsanalytics.budget.drivers.bridging import pareto
+from opsanalytics.budget.result import rows_of
 from opsanalytics.formats import (
+    ALL,
     ANALYSES,
     DIMENSIONS,
     DRIVERS,
     HORIZONS,
+    MISSING_MONTHS,
     REFERENCES,
     counted,
     listed,
@@ -26,7 +29,6 @@ from opsanalytics.tables.budget.parts import (
     names_of,
     plan_effect,
     ratio,
-    rows_of,
     speaker,
     unit_of,
     variances,
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
 _EACH_WAY = 3
 _REST = "rest"
-_MISSING = "missing months"
 _OTHERS = "Others"
 
 
@@ -52,20 +53,21 @@ def why_sentence(variance: BudgetVariance, horizon: str = "ytd") -> str:
     speak = speaker(variance)
     sums = drivers.groupby("driver")["effect_cents"].sum().reset_index()
     sums = sums[[speak(cents) != speak(0) for cents in sums["effect_cents"]]]
-    ways = []
-    for way, sign in (("for", 1), ("against", -1)):
+    ways: list[str] = []
+    for way, sign in (("raised", 1), ("lowered", -1)):
         part = sums[sums["effect_cents"] * sign > 0].assign(size=lambda d: -d["effect_cents"].abs())
         part = part.sort_values(["size", "driver"], kind="stable")
+        most = _EACH_WAY + (len(part) == _EACH_WAY + 1)  # one more is named, not counted
         named = [
-            f"{word(DRIVERS, driver)} {speak(cents, signed=True)}"
-            for driver, cents in zip(part["driver"][:_EACH_WAY], part["effect_cents"][:_EACH_WAY], strict=True)
+            f"{word(DRIVERS, driver)} ({speak(cents, signed=True)})"
+            for driver, cents in zip(part["driver"][:most], part["effect_cents"][:most], strict=True)
         ]
-        rest = part.iloc[_EACH_WAY:]
+        rest = part.iloc[len(named) :]
         if len(rest):
             cents = speak(int(rest["effect_cents"].sum()), signed=True)
-            named.append(f"{counted(len(rest), 'smaller driver')} {cents}")
+            named.append(f"{counted(len(rest), 'smaller driver')} ({cents})")
         if named:
-            ways.append(f"{way} the result {listed(named)}")
+            ways.append(f"{listed(named)} {way} {'it' if ways else 'the result'}")
     tail = "".join(f"; {speak(cents, signed=True)} {words}" for words, cents in _left(steps).items() if cents)
     if not ways:
         return f"Why, {HORIZONS[horizon]} against plan: no driver has an effect{tail}."
@@ -75,9 +77,9 @@ def why_sentence(variance: BudgetVariance, horizon: str = "ytd") -> str:
 def _left(steps: pd.DataFrame) -> dict[str, int]:
     """Add up what no driver explains, apart from what is off because a month is missing."""
     rest = rows_of(steps, kind=_REST)
-    lost = rest["driver"] == _MISSING if len(rest) else pd.Series(dtype="bool")
+    lost = rest["driver"] == MISSING_MONTHS if len(rest) else pd.Series(dtype="bool")
     cents = [int(rest.loc[which, "effect_cents"].sum()) if len(rest) else 0 for which in (~lost, lost)]
-    return {"is not explained by a driver": cents[0], "is that months are missing": cents[1]}
+    return {"is explained by no driver": cents[0], "is due to missing months": cents[1]}
 
 
 def drivers_table(
@@ -143,7 +145,7 @@ def bridge_table(
             lines.append([start if r["kind"] == "start" else "Result, actual", "", write(r["cents"]), ""])
         else:
             effect = int(r["effect_cents"])
-            lines.append([_step(r, by), write(effect, signed=True), write(level), verdict(effect)])
+            lines.append([_step(r, by), write(effect, signed=True, never_zero=True), write(level), verdict(effect)])
     return text_frame(lines, ["Step", f"Effect {name}", f"Result {name}", "Verdict"])
 
 
@@ -169,7 +171,8 @@ def pareto_table(
         item = f"{_OTHERS} ({int(r['items'])})" if rest else str(r["item"])
         effect = int(r["effect_cents"])
         shares = [share(float(r["share"])), share(float(r["cumulative_share"]))]
-        lines.append(["" if rest else str(int(r["rank"])), item, write(effect, signed=True), verdict(effect), *shares])
+        cells = [write(effect, signed=True, never_zero=True), verdict(effect), *shares]
+        lines.append(["" if rest else str(int(r["rank"])), item, *cells])
     return text_frame(lines, ["Rank", head, f"Effect {name}", "Verdict", "Share", "Cumulative"])
 
 
@@ -203,6 +206,8 @@ def _product(product: object) -> str:
 def activity_sentence(variance: BudgetVariance) -> str:
     """How much do the activities cost, and how much of it did no product cause?"""
     costs = variance.activity_costs
+    if costs.empty and variance.entity != ALL:
+        return "Activity costs are for all sites together: a cost pool knows no site."
     if costs.empty:
         return "Activity costs are off: there is no activities table."
     speak = speaker(variance)
@@ -210,11 +215,13 @@ def activity_sentence(variance: BudgetVariance) -> str:
     left = int(costs.loc[costs["product"] == UNALLOCATED, "cents"].sum())
     products = costs.loc[costs["product"] != UNALLOCATED, "product"].nunique()
     text = f"The activity pools cost {speak(whole)}, borne by {counted(products, 'product')}"
+    if UNALLOCATED not in set(costs["product"]):
+        return f"{text}; what was left unused is not known, for the activities table states no capacity."
     return f"{text}; {speak(left)} is unallocated." if left else f"{text}; nothing is unallocated."
 
 
 def _effect(cents: int, whole: int | None, write: Callable[..., str]) -> list[str]:
-    return [write(cents, signed=True), ratio(int(cents), whole), verdict(int(cents))]
+    return [write(cents, signed=True, never_zero=True), ratio(int(cents), whole), verdict(int(cents))]
 
 
 def _item(dimension: object, item: object, names: dict[tuple[str, str], str]) -> str:
