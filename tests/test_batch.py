@@ -463,7 +463,7 @@ def test_a_run_keeps_what_it_takes_from_the_latest_run_of_an_earlier_month(month
     assert content is not None
     assert content["plan"]["prior"] == "2026-01"
     kept = {path.name for path in (months / "2026-02" / "inputs" / "prior").iterdir()}
-    names = ("figures", "forecasts", "outlook", "actions", "run")
+    names = ("figures", "forecasts", "actions", "run")  # no notebook made an outlook
     assert kept == {f"{name}.parquet" for name in names}
     assert list((months / "2026-01" / "inputs" / "prior").iterdir()) == []
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import small_variance
 from opsanalytics import results, sources
+from opsanalytics.budget import BudgetVariance
 from opsanalytics.formats import ALL, TOTAL
 
 PERIOD = "2026-10"
@@ -38,13 +42,19 @@ def inputs(sample: Path) -> sources.Inputs:
 
 
 @pytest.fixture(scope="module")
+def variance_of(inputs: sources.Inputs) -> Callable[[str], BudgetVariance]:
+    """The variance of an entity, which takes a second: computed for the first test that asks."""
+    return cache(lambda entity: results.variance(inputs, PERIOD, entity))
+
+
+@pytest.fixture(scope="module")
 def cork_forecast(inputs: sources.Inputs):
     return results.forecast(inputs, PERIOD, "Cork")
 
 
-def test_an_empty_run_folder_saves_nothing(inputs: sources.Inputs, tmp_path: Path, monkeypatch) -> None:
+def test_an_empty_run_folder_saves_nothing(variance_of, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    results.save(results.variance(inputs, PERIOD, "Cork"), "")
+    results.save(variance_of("Cork"), "")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -56,8 +66,8 @@ def test_a_forecast_on_record_comes_back_as_it_was(inputs: sources.Inputs, cork_
     assert back.notes == cork_forecast.notes
 
 
-def test_figures_have_one_row_for_each_key(inputs: sources.Inputs, cork_forecast) -> None:
-    found = [results.figures(results.variance(inputs, PERIOD, "Cork")), results.figures(cork_forecast)]
+def test_figures_have_one_row_for_each_key(variance_of, cork_forecast) -> None:
+    found = [results.figures(variance_of("Cork")), results.figures(cork_forecast)]
     for figures in found:
         assert list(figures.columns) == results.COLUMNS
         assert not figures.duplicated(results.KEY).any()
@@ -65,16 +75,16 @@ def test_figures_have_one_row_for_each_key(inputs: sources.Inputs, cork_forecast
         assert (figures["table"] != "").all()
 
 
-def test_money_stands_exactly_in_cents_and_as_its_value(inputs: sources.Inputs) -> None:
-    figures = results.figures(results.variance(inputs, PERIOD, ALL))
+def test_money_stands_exactly_in_cents_and_as_its_value(variance_of) -> None:
+    figures = results.figures(variance_of(ALL))
     money = figures[figures["unit"] == "EUR"]
     assert money["cents"].notna().all()
     assert (money["value"] * 100 - money["cents"].astype("float64")).abs().max() < 0.01
     assert figures.loc[figures["unit"] != "EUR", "cents"].isna().all()
 
 
-def test_the_figures_of_the_sites_sum_to_those_of_the_whole(inputs: sources.Inputs) -> None:
-    parts = {entity: results.figures(results.variance(inputs, PERIOD, entity)) for entity in inputs.entities()}
+def test_the_figures_of_the_sites_sum_to_those_of_the_whole(inputs: sources.Inputs, variance_of) -> None:
+    parts = {entity: results.figures(variance_of(entity)) for entity in inputs.entities()}
 
     def total(entity: str) -> pd.Series:
         frame = parts[entity]
@@ -149,6 +159,22 @@ def test_with_one_site_the_figures_carry_both_names(mill: Path, tmp_path: Path) 
     pd.testing.assert_frame_equal(of_site.reset_index(drop=True), of_all.reset_index(drop=True))
 
 
+@pytest.mark.parametrize(("entities", "left"), [(("Cork",), set()), ((ALL, "Cork"), {"Cork", "Mill"})])
+def test_forecasts_are_left_to_the_next_run_of_the_whole_company_only(
+    mill: Path, tmp_path: Path, entities: tuple[str, ...], left: set[str]
+) -> None:
+    for name, line in (("cost_centres", "C,2026-01-01,Cork,Cork,Cork"), ("ledger", "9,1,2026-01-31,2026-01,C,6000,5")):
+        path = mill / f"{name}.csv"
+        path.write_text(path.read_text(encoding="utf-8").replace(",B,", ",A,") + line + "\n", encoding="utf-8")
+    ledger = mill / "ledger.csv"
+    ledger.write_text(ledger.read_text(encoding="utf-8").replace("1,3,", "1,4,"), encoding="utf-8")
+    inputs = sources.read(mill)
+    for entity in entities:
+        results.save(results.variance(inputs, "2026-01", entity), tmp_path / "run")
+    results.merge(tmp_path / "run", inputs, "2026-01")
+    assert set(pd.read_parquet(tmp_path / "run" / "outlook.parquet")["site"]) == left
+
+
 def test_merged_parts_are_the_files_of_the_run_folder(inputs: sources.Inputs, cork_forecast, tmp_path: Path) -> None:
     results.save(cork_forecast, tmp_path)
     merged = results.merge(tmp_path, inputs, PERIOD)
@@ -178,6 +204,37 @@ def test_a_month_without_lines_is_said_in_the_figures_with_the_variance_of_the_o
     assert values["complete"] == 0
     assert values["variance"] == pytest.approx(-69.90), "200.10 of 270, the plan of February included"
     assert values["variance_like_for_like"] == pytest.approx(20.10), "January and March alone"
+
+
+def test_ledger_lines_whose_numbers_hold_commas_are_figures_of_their_own() -> None:
+    lines = [("D, 1", "2"), ("D", "1, 2"), ('D"', "1"), ("D1", "2")]
+    first = small_variance.whole().largest.iloc[[0] * len(lines)]
+    documents, numbers = zip(*lines, strict=True)
+    largest = first.assign(document=documents, line=numbers, rank=range(1, len(lines) + 1))
+    figures = results.figures(small_variance.whole(largest=largest))
+    keys = figures.loc[figures["measure"] == "largest_line", "item2"]
+    assert keys.is_unique
+    assert "D1, 2" in set(keys), "what holds none is written as it is"
+    assert not figures.duplicated(results.KEY).any()
+
+
+def test_a_movement_stands_at_the_reporting_month_and_a_new_month_at_its_own() -> None:
+    movement = small_variance.whole().movement
+    new = movement["kind"] == "new_months"
+    earlier = movement[new].assign(period="2026-01")
+    figures = results.figures(small_variance.whole(movement=pd.concat([movement, earlier])))
+    moved = figures[figures["measure"] == "movement"]
+    assert set(moved.loc[moved["item2"] != "new_months", "period"]) == {small_variance.PERIOD}
+    assert set(moved.loc[moved["item2"] == "new_months", "period"]) == {"2026-01", "2026-02"}
+    assert not moved.duplicated(results.KEY).any()
+
+
+def test_what_was_only_recoded_is_no_restatement_among_the_figures() -> None:
+    restated = small_variance.whole().restated
+    recoded = restated.assign(account="6999", pl_line="Fuel", kind="recoded", effect_cents=0)
+    figures = results.figures(small_variance.whole(restated=pd.concat([restated, recoded])))
+    found = figures[figures["measure"].isin(["restatement", "recoding"])].set_index("measure")["item"]
+    assert found.to_dict() == {"restatement": "Payroll", "recoding": "Fuel"}
 
 
 def test_without_a_ledger_the_rest_is_collected(tmp_path: Path) -> None:

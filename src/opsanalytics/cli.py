@@ -380,9 +380,10 @@ def _fault_cells(fault: Mapping[Any, Any]) -> tuple[str, ...]:
 def _check_totals(inputs: Inputs) -> list[str]:
     faults, control = inputs.faults, inputs.control
     errors, rows = int((faults["severity"] == "error").sum()), len(inputs.quarantine)
-    lines = [
-        f"{_plural(errors, 'error')}, {_plural(rows, 'row')} in quarantine, {_plural(len(inputs.files), 'file')} read."
-    ]
+    notes = int((faults["severity"] == "note").sum())
+    noted = f", {_plural(notes, 'note')}" if notes else ""
+    read = f"{_plural(len(inputs.files), 'file')} read"
+    lines = [f"{_plural(errors, 'error')}, {_plural(rows, 'row')} in quarantine{noted}, {read}."]
     if control.empty:
         return [
             *lines,

@@ -28,6 +28,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import write_ipynb
 
@@ -35,6 +36,7 @@ from opsanalytics.batch.environment import kernel_environment
 from opsanalytics.formats import shorten
 
 KERNEL = "python3"
+_ENGINE = "opsanalytics"
 _SOCKET_PATH_LIMIT = 90  # a UNIX socket's path has at most 104 (macOS) or 108 bytes, and a suffix is added
 _LONGEST_ERROR = 600
 
@@ -49,6 +51,38 @@ class JobError(Exception):
     def __init__(self, message: str, cell: int) -> None:
         super().__init__(message)
         self.cell = cell
+
+
+class _WrittenOnce(NotebookExecutionManager):  # type: ignore[misc]  # papermill has no types
+    """A notebook under way that is written when it ends, however it ends.
+
+    papermill writes it twice a cell, which takes the longer the more pictures it holds: a tenth of a report's time.
+    """
+
+    def save(self, **options: Any) -> None:
+        if self.end_time is not None:
+            super().save(**options)
+
+
+class _Engine(NBClientEngine):  # type: ignore[misc]
+    """papermill's own engine, save that the notebook is written once."""
+
+    @classmethod
+    def execute_notebook(
+        cls, nb: nbformat.NotebookNode, kernel_name: str, output_path: str | None = None, **options: Any
+    ) -> nbformat.NotebookNode:
+        """Execute a notebook, which holds what was done also when this raises."""
+        manager = _WrittenOnce(nb, output_path, progress_bar=options.pop("progress_bar"), autosave_cell_every=0)
+        manager.notebook_start()
+        try:
+            cls.execute_managed_notebook(manager, kernel_name, **options)
+        finally:
+            manager.notebook_complete()
+        done: nbformat.NotebookNode = manager.nb
+        return done
+
+
+papermill_engines.register(_ENGINE, _Engine)
 
 
 @dataclass
@@ -161,13 +195,12 @@ def _papermill(
         _unformatted(source),
         _unformatted(aside),
         parameters=dict(parameters),
+        engine_name=_ENGINE,
         kernel_name=KERNEL,
         language="python",
         progress_bar=False,
         stderr_file=stream,
         start_timeout=120,
-        autosave_cell_every=0,
-        request_save_on_cell_execute=True,
         kernel_manager_class=_manager(job, source.parent, stream, found),
         shutdown_kernel="immediate",
         on_cell_execute=begin,
@@ -250,5 +283,6 @@ def _manager(job: str, folder: Path, stream: IO[str], found: Kernels) -> type[As
                 **(options | {"cwd": str(folder), "env": environment, "stdout": stream, "stderr": stream})
             )
             found.add(job, getattr(self.provisioner, "process", None))
+            import nbconvert  # noqa: F401  # a kernel needs half a second: meanwhile what renders its page is loaded
 
     return Manager

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from opsanalytics import __version__
 from opsanalytics.batch.notebooks import RequestError
 from opsanalytics.batch.plan import NOT_ASKED, Job
+from opsanalytics.formats import ALL
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,8 +33,9 @@ SCHEMA = 1
 FILE = "run.json"
 RUNNING, DONE, FAILED, INTERRUPTED = "running", "done", "failed", "interrupted"
 PENDING, SKIPPED, OFF = "pending", "skipped", "off"
-PRIOR = ("figures.parquet", "forecasts.parquet", "outlook.parquet")
-PRIOR_INPUTS = ("actions.parquet", "commentary.parquet")
+
+_COMMENTARY = "commentary.parquet"
+_COMMENTED_ON = ["entity", "period", "measure", "dimension", "item"]  # a newer comment on the same replaces an older
 
 _PACKAGES = (
     "pandas", "numpy", "scipy", "pyarrow", "duckdb", "pandera", "prophet", "cmdstanpy", "statsforecast",
@@ -255,32 +257,87 @@ def latest_prior(runs: Path, period: str) -> Path | None:
 
 
 def keep_prior(prior: Path | None, folder: Path) -> None:
-    """Keep what this run takes from the run before it under inputs/prior/, so that a re-run finds it there.
+    """Keep what this run takes from the runs before it under inputs/prior/, so that a re-run finds it there.
 
-    Beside copies of its files stand run.parquet (one row: period, name, currency, minor_digits) and actuals.parquet:
-    its ledger up to its own month by period, cost_centre, account, with amount_cents and one_off_cents (int64). What
-    a run of an older version lacks is left out.
+    `prior` is the latest finished run of an earlier period: its forecasts and actions are copied, and its comments with
+    those that it had itself from before, so that none is lost from pack to pack. What the budget is held against is
+    that of the latest finished run up to `prior` that reported the whole company, or of `prior` where none did, so
+    that a month run again in part does not hide it: a copy of its figures, run.parquet (one row: period, name,
+    currency, minor_digits, and the view: structure, one_offs) and actuals.parquet (its ledger up to its own month by
+    period, cost_centre, account, with amount_cents and one_off_cents, int64). outlook.parquet is the latest that any
+    of these runs left in that currency. What a run of an older version lacks is left out.
     """
     kept = folder / "inputs" / "prior"
     kept.mkdir(parents=True, exist_ok=True)
-    manifest = None if prior is None else read_manifest(prior)
-    if prior is None or manifest is None:
+    if prior is None or read_manifest(prior) is None:
         return
-    for source in [*(prior / name for name in PRIOR), *(prior / "inputs" / name for name in PRIOR_INPUTS)]:
+    earlier = _finished_until(prior)
+    reported = next((run for run in earlier if _reports_the_whole(run)), prior)
+    unit = _currency(reported / "inputs")
+    left = [run for run in earlier if _holds(run / "outlook.parquet", "true") and _currency(run / "inputs") == unit]
+    sources = [prior / "forecasts.parquet", prior / "inputs" / "actions.parquet", reported / "figures.parquet"]
+    sources += [run / "outlook.parquet" for run in left[:1]]
+    for source in sources:
         if source.is_file():
             shutil.copyfile(source, kept / source.name)
-    _keep_sums(prior, str(manifest["period"]), kept)
+    _keep_comments(prior, kept)
+    _keep_sums(reported, kept)
 
 
-def _keep_sums(prior: Path, period: str, kept: Path) -> None:
-    """Write which run the prior is, and what its ledger came to."""
+def _finished_until(prior: Path) -> list[Path]:
+    """Return the finished runs beside `prior` that are no newer than it, the newest first."""
+    found = {folder: read_manifest(folder) for folder in [*prior.parent.iterdir(), prior] if folder.is_dir()}
+    age = {folder: (m["period"], m.get("started", "")) for folder, m in found.items() if m and m["state"] == DONE}
+    return sorted((f for f in age if age[f] <= age.get(prior, ("", ""))), key=lambda f: (age[f], f.name), reverse=True)
+
+
+def _reports_the_whole(run: Path) -> bool:
+    return _holds(run / "figures.parquet", f"report = 'budget_variance' AND entity = '{ALL}'")
+
+
+def _holds(path: Path, condition: str) -> bool:
+    """Has a Parquet file any row of which this is true? One that cannot be read has none."""
     import duckdb
 
     from opsanalytics.sources.reading import file_literal
 
+    if not path.is_file():
+        return False
+    try:
+        with duckdb.connect() as con:
+            query = f"SELECT 1 FROM read_parquet({file_literal(path)}) WHERE {condition} LIMIT 1"
+            return con.execute(query).fetchone() is not None
+    except duckdb.Error:  # a file of another form, or half a file: there is nothing to take from it
+        return False
+
+
+def _keep_comments(prior: Path, kept: Path) -> None:
+    """Keep the comments that a run was given and those that it had from before; a newer one replaces an older one."""
+    import pandas as pd
+
+    files = (prior / "inputs" / "prior" / _COMMENTARY, prior / "inputs" / _COMMENTARY)
+    frames = [pd.read_parquet(file) for file in files if file.is_file()]
+    if not frames:
+        return
+    whole = pd.concat(frames, ignore_index=True)
+    key = [name for name in _COMMENTED_ON if name in whole.columns]
+    whole.drop_duplicates(key, keep="last").to_parquet(kept / _COMMENTARY, index=False)
+
+
+def _keep_sums(prior: Path, kept: Path) -> None:
+    """Write which run the prior is, in which currency and view it counted, and what its ledger came to."""
+    import duckdb
+
+    from opsanalytics.sources.reading import file_literal
+
+    manifest = read_manifest(prior) or {}
+    period, view = str(manifest["period"]), _view(manifest)
     with duckdb.connect() as con:
-        run = "CREATE TABLE run AS SELECT $1::VARCHAR AS period, $2::VARCHAR AS name, $3::VARCHAR AS currency, "
-        con.execute(f"{run} $4::BIGINT AS minor_digits", [period, prior.name, *_currency(prior / "inputs")])
+        con.execute(
+            "CREATE TABLE run AS SELECT $1::VARCHAR AS period, $2::VARCHAR AS name, $3::VARCHAR AS currency, "
+            "$4::BIGINT AS minor_digits, $5::VARCHAR AS structure, $6::VARCHAR AS one_offs",
+            [period, prior.name, *_currency(prior / "inputs"), *view],
+        )
         _write_table(con, "run", kept / "run.parquet")
         ledger = prior / "inputs" / "ledger.parquet"
         if not ledger.is_file():
@@ -308,6 +365,12 @@ def _write_table(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _view(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the view of the ledger that a run was asked for: structure and one_offs of notebook 01."""
+    asked = manifest.get("plan", {}).get("parameters", {}).get("01_budget_variance", {})
+    return str(asked.get("structure", "as_posted")), str(asked.get("one_offs", "with"))
 
 
 def _currency(inputs: Path) -> tuple[str | None, int | None]:

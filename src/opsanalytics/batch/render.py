@@ -9,13 +9,15 @@ from __future__ import annotations
 import html
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
 from opsanalytics.formats import entity_name, month_name
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
 
 _DROPPED_TAGS = {"injected-parameters", "parameters"}
 _SHOWN = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/latex", "text/plain")
@@ -34,15 +36,15 @@ header p { margin: .2rem 0 .8rem; color: #4a5159; }
 body, pre { overflow-wrap: anywhere; }
 td, th { overflow-wrap: break-word; }
 td { max-width: 34rem; }
-th { white-space: nowrap; }
-h1, h2, h3 { line-height: 1.25; }
+h1, h2, h3 { line-height: 1.25; break-after: avoid; }
 h1 { font-size: 1.6rem; margin: .5rem 0; }
 h2 { font-size: 1.25rem; margin: 2rem 0 .5rem; }
 pre { white-space: pre-wrap; font: inherit; margin: .6rem 0; }
 p code, li code, .jp-MarkdownCell pre { font-family: ui-monospace, Consolas, monospace; font-size: .9em; }
 img, svg { max-width: 100%; height: auto; }
 a { color: #0b57a4; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; margin: 1.25rem 0; }
+.drawn img { display: block; }
 @media screen and (max-width: 44rem) { .drawn img { min-width: 40rem; } }
 table { border: 0; border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 table p { margin: 0; }
@@ -50,7 +52,17 @@ td, th { padding: .3rem .6rem; border: 0; border-bottom: 1px solid #d5d9de; min-
 td, th { text-align: right; vertical-align: top; }
 tbody th, thead th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid #6b7280; }
-@media print { .wide { overflow: visible; } main { max-width: none; } }
+@page { size: A4; margin: 14mm 12mm; }
+@media print {
+html, body { font-size: 13px; }
+main { max-width: none; padding: 0; }
+.text_cell, .output_stream { break-after: avoid; }
+.wide { overflow: visible; margin: .8rem 0; }
+.drawn, tr { break-inside: avoid; }
+.drawn img { max-height: 24cm; }
+table { font-size: .82rem; line-height: 1.4; }
+td, th { padding: .2rem .4rem; min-width: 3rem; }
+}
 """
 
 _TEMPLATE = (
@@ -81,16 +93,16 @@ _TEMPLATE = (
 </div>
 {%- endblock data_html -%}
 {%- block data_png scoped -%}
-<div class="wide drawn"><img src="data:image/png;base64,{{ output.data['image/png'] | e }}"
-alt="{{ output.metadata.alt | e }}"></div>
+<div class="wide drawn"><img alt="{{ output.metadata.alt | e }}"
+src="data:image/png;base64,{{ output.data['image/png'] | e }}"></div>
 {%- endblock data_png -%}
 {%- block data_jpg scoped -%}
-<div class="wide drawn"><img src="data:image/jpeg;base64,{{ output.data['image/jpeg'] | e }}"
-alt="{{ output.metadata.alt | e }}"></div>
+<div class="wide drawn"><img alt="{{ output.metadata.alt | e }}"
+src="data:image/jpeg;base64,{{ output.data['image/jpeg'] | e }}"></div>
 {%- endblock data_jpg -%}
 {%- block data_svg scoped -%}
-<div class="wide drawn"><img src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 | e }}"
-alt="{{ output.metadata.alt | e }}"></div>
+<div class="wide drawn"><img alt="{{ output.metadata.alt | e }}"
+src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 | e }}"></div>
 {%- endblock data_svg -%}
 """
 )
@@ -101,16 +113,22 @@ def write_page(notebook: NotebookNode, path: Path, *, period: str, entity: str) 
 
     The notebook is not changed.
     """
+    from nbconvert import TemplateExporter
+
     title, shown = _shown(notebook)
     subtitle = f"{month_name(period)} · {entity_name(entity)}"
     resources = {"title": f"{title} · {subtitle}", "heading": title, "subtitle": subtitle}
-    body, _ = _exporter().from_notebook_node(shown, resources=resources)
+    # HTMLExporter's own would read the whole page again, for alternative texts, which all pictures here have
+    body, _ = TemplateExporter.from_notebook_node(_exporter(), shown, resources=resources)
     aside = path.with_name(f".{path.name}.part")
     aside.write_text(body, encoding="utf-8")
     aside.replace(path)
 
 
 def _exporter() -> HTMLExporter:
+    from nbconvert import HTMLExporter
+    from nbconvert.filters import Highlight2HTML
+
     config = Config()
     config.NbConvertBase.display_data_priority = list(_SHOWN)
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]  # nbconvert's own gap
@@ -123,6 +141,7 @@ def _exporter() -> HTMLExporter:
         preprocessors=[],
     )
     exporter.default_preprocessors = []
+    exporter.register_filter("highlight_code", Highlight2HTML())  # type: ignore[no-untyped-call]
     return exporter
 
 

@@ -103,8 +103,18 @@ def prepare(request: Request) -> Prepared:
     inputs = read_data(request.data)
     if (inputs.faults["severity"] == "error").any():
         raise FaultsError(inputs)
-    plan = make_plan(request, notebooks, inputs)
+    plan = plan_checked(request, notebooks, inputs)
     return Prepared(request, plan, inputs, {notebook.name: notebook for notebook in notebooks})
+
+
+def plan_checked(request: Request, notebooks: tuple[Notebook, ...], inputs: Inputs) -> Plan:
+    """Plan a run of checked inputs. Raises RequestError also when a file has changed since it was checked."""
+    from opsanalytics import sources
+
+    try:
+        return make_plan(request, notebooks, inputs)
+    except sources.DataError as error:  # a large ledger is read where it lies
+        raise RequestError(str(error)) from None
 
 
 def refuse_quickly(request: Request, notebooks: tuple[Notebook, ...]) -> None:

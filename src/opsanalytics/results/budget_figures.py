@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from opsanalytics.formats import TOTAL
+from opsanalytics.formats import TOTAL, key_of
 from opsanalytics.results.form import complete
 
 if TYPE_CHECKING:
     from opsanalytics.budget import BudgetVariance
 
 _SOURCE = {"AC": "ledger", "PY": "ledger", "FC": "ledger", "PL": "budget"}
-_COMPLETE = "COMPLETE"
 _LOW, _HIGH = 0.1, 0.9  # the ends of an 80 % range
 
 
@@ -53,6 +52,8 @@ def _trend(result: BudgetVariance) -> pd.DataFrame:
 
 
 def _variances(result: BudgetVariance) -> list[pd.DataFrame]:
+    from opsanalytics.budget import COMPLETE
+
     frame = result.variances.assign(scenario="AC")
     whole = frame["dimension"] == TOTAL
     frame = frame.assign(
@@ -64,8 +65,8 @@ def _variances(result: BudgetVariance) -> list[pd.DataFrame]:
     plain = {"variance_share": "share", "material": "material", "complete": "complete"}
     comparable = result.comparable
     frame = frame.assign(
-        complete=frame["status"] == _COMPLETE,
-        like_variance_cents=comparable["variance_cents"],
+        complete=frame["status"] == COMPLETE,
+        like_variance_cents=frame["like_for_like_cents"],
         like_effect_cents=comparable["effect_cents"],
         material=comparable["material"],
     )
@@ -129,18 +130,25 @@ def _bridges(result: BudgetVariance) -> pd.DataFrame:
 
 
 def _restated(result: BudgetVariance) -> pd.DataFrame:
-    """What changed in months already reported, by P&L line."""
-    keys = ["period", "pl_line", "type"]
+    """What changed in months already reported, by P&L line: restated, or only recoded from one account to another."""
+    keys = ["period", "pl_line", "type", "kind"]
     rows = result.restated.groupby(keys, dropna=False)["change_cents"].sum().reset_index()
     rows = rows.assign(dimension="pl_line", item=rows["pl_line"], dimension2="type", item2=rows["type"])
-    rows = _money(rows, "change_cents", result).assign(measure="restatement", horizon="month", scenario="AC")
+    measure = rows["kind"].map({"restated": "restatement", "recoded": "recoding"}).astype("str")
+    rows = _money(rows, "change_cents", result).assign(measure=measure, horizon="month", scenario="AC")
     return complete(rows, result, "ledger")
 
 
 def _movement(result: BudgetVariance) -> pd.DataFrame:
-    """The steps from the last pack's year to date to this one's."""
+    """The steps from the last pack's year to date to this one's; all but new months stand at the reporting month."""
     rows = result.movement
-    rows = rows.assign(dimension="measure", item=rows["measure"], dimension2="step", item2=rows["kind"])
+    rows = rows.assign(
+        period=rows["period"].mask(rows["period"] == "", result.period),
+        dimension="measure",
+        item=rows["measure"],
+        dimension2="step",
+        item2=rows["kind"],
+    )
     rows = _money(rows, "cents", result).assign(measure="movement", horizon="ytd", scenario="AC")
     return complete(rows, result, "ledger")
 
@@ -149,12 +157,12 @@ def _flags(result: BudgetVariance) -> pd.DataFrame:
     """What a rule flags: a ledger line, item2 "document, line", or a month's sum, item2 "cost centre, account"."""
     rows = result.flags
     is_sum = rows["document"] == ""
-    place = rows["cost_centre"].astype("str") + ", " + rows["account"].astype("str")
+    place = _keys(rows, "cost_centre", "account")
     rows = rows.assign(
         dimension="rule",
         item=rows["rule"],
         dimension2=is_sum.map({True: "cost_centre, account", False: "ledger_line"}).astype("str"),
-        item2=_line_of(rows).mask(is_sum, place),
+        item2=_keys(rows, "document", "line").mask(is_sum, place),
         measure="ledger_flag",
         horizon="month",
         scenario="AC",
@@ -165,13 +173,15 @@ def _flags(result: BudgetVariance) -> pd.DataFrame:
 def _largest(result: BudgetVariance) -> pd.DataFrame:
     """The largest ledger lines behind each material variance; item2 is "document, line"."""
     rows = result.largest
-    rows = rows.assign(dimension2="ledger_line", item2=_line_of(rows), reference="PL")
+    rows = rows.assign(dimension2="ledger_line", item2=_keys(rows, "document", "line"), reference="PL")
     rows = _money(rows, "amount_cents", result).drop(columns="period")
     return complete(rows.assign(measure="largest_line", horizon="ytd", scenario="AC"), result, "ledger")
 
 
-def _line_of(rows: pd.DataFrame) -> pd.Series:
-    return rows["document"].astype("str") + ", " + rows["line"].astype("str")
+def _keys(rows: pd.DataFrame, *columns: str) -> pd.Series[str]:
+    """Join the codes of each row to one key."""
+    keys = [key_of(*codes) for codes in zip(*(rows[column] for column in columns), strict=True)]
+    return pd.Series(keys, rows.index, dtype="str")
 
 
 def _activities(result: BudgetVariance) -> list[pd.DataFrame]:

@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from opsanalytics import sources
     from opsanalytics.results.record import Result
 
-_OUTLOOK_KEY = ["site", "department", "cost_centre", "account", "period"]
 #: The columns that a table has also when no notebook put anything into it.
-_BARE = {"figures": COLUMNS, "outlook": [*_OUTLOOK_KEY, "pl_line", "type", "cents", "cutoff", "reconstructed"]}
+_BARE = {
+    "figures": COLUMNS,
+    "outlook": [
+        *("site", "department", "cost_centre", "account", "pl_line", "type"),
+        *("period", "cents", "cutoff", "reconstructed"),
+    ],
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,19 +123,28 @@ def _join(parts: Sequence[tuple[pd.DataFrame, ...]], entities: Sequence[str]) ->
     sites = [entity for entity in entities if entity != ALL]
     found = {}
     for position, name in enumerate(PARTS):
-        own = [part[position] for part in parts if not part[position].empty]
+        held = parts if name != "outlook" else _of_the_whole(parts, sites)
+        own = [part[position] for part in held if not part[position].empty]
         column = "entity" if name == "figures" else "site"
         bare = pd.DataFrame(columns=_BARE.get(name, [column]), dtype="str")
         frame = pd.concat(own, ignore_index=True) if own else bare
-        if name == "outlook":  # the whole and its sites hold the same lines
-            frame = frame.drop_duplicates(_OUTLOOK_KEY, ignore_index=True)
-        elif len(sites) == 1 and not frame.empty:
+        if name != "outlook" and len(sites) == 1 and not frame.empty:
             frame = _with_both_names(frame, column, sites[0])
         found[name] = frame
     if found["figures"].empty:
         found["figures"] = pd.DataFrame({name: pd.Series(dtype=dtype_of(name)) for name in COLUMNS})
     found["figures"] = found["figures"].sort_values(KEY, ignore_index=True)
     return RunResults(**found)
+
+
+def _of_the_whole(parts: Sequence[tuple[pd.DataFrame, ...]], sites: Sequence[str]) -> list[tuple[pd.DataFrame, ...]]:
+    """Return the part whose forecasts are the company's: the whole's or, where there is none, the only site's.
+
+    A run of some sites leaves none, for the next one would take them for the forecast of the whole.
+    """
+    held = {str(part[0]["entity"].iloc[0]): part for part in parts if not part[PARTS.index("outlook")].empty}
+    whole = ALL if ALL in held else sites[0] if len(sites) == 1 else ALL
+    return [held[whole]] if whole in held else []
 
 
 def _with_both_names(frame: pd.DataFrame, column: str, site: str) -> pd.DataFrame:

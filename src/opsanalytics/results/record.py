@@ -77,7 +77,11 @@ def _outlook(result: Result) -> pd.DataFrame:
 
 
 def recorded(kind: type[R], report: str, run_dir: str | Path, entity: str) -> R | None:
-    """Return the result of a report that is on record, as it was saved, or None."""
+    """Return the demand or staffing result that is on record, as it was saved, or None.
+
+    A budget variance is not read back: it is computed anew in the view asked for, and what a run and the pack need of
+    it are its parts (`PARTS`).
+    """
     folder = folder_of(run_dir, entity, report)
     if not run_dir or not (folder / "result.json").exists():
         return None
