@@ -234,12 +234,12 @@ def payroll(all_lines: pd.DataFrame, table: pd.DataFrame | None, minor_digits: i
     """Explain the accounts that `staffing` drives by headcount, rate and overtime; the rest is other_payroll.
 
     Where the table has no budgeted overtime hours for a cost centre's month, budgeted overtime is the plan of those of
-    its accounts that are variable; where no account is, overtime is left to the rest.
+    its accounts that are variable; where none is, overtime is left to the rest.
     """
     own = all_lines[all_lines["part"] == "payroll"]
     if own.empty:
         return Part(_nothing()[list(_STEPS)], _nothing())
-    rows = _of_centres(table, all_lines)
+    rows = _of_centres(table, own)
     if table is None or rows.empty:
         note = "The payroll table has no rows for these cost centres: the payroll variance has no headcount and rate."
         return Part(_rest(own, _nothing(), REST["payroll"]), _nothing(), (note,))
@@ -248,11 +248,14 @@ def payroll(all_lines: pd.DataFrame, table: pd.DataFrame | None, minor_digits: i
     if unstated.any():
         planned = own[own["behaviour"] == "variable"].groupby(_CENTRE)["plan_cents"].sum()
         keys = pd.MultiIndex.from_frame(found[_CENTRE])
-        added = found["overtime_effect_cents"] + planned.reindex(keys, fill_value=0).to_numpy()
-        found["overtime_effect_cents"] = found["overtime_effect_cents"].mask(unstated, 0 if planned.empty else added)
-        if planned.empty:
+        known = keys.isin(planned.index)
+        added = (found["overtime_effect_cents"] + planned.reindex(keys, fill_value=0).to_numpy()).where(known, 0)
+        left = found["overtime_effect_cents"].ne(0) & unstated & ~known
+        found["overtime_effect_cents"] = found["overtime_effect_cents"].mask(unstated, added)
+        if left.any():
             notes.append(
-                "No overtime is budgeted in the payroll table or on a variable payroll account: it is not explained."
+                "No overtime is budgeted in the payroll table or on a variable payroll account for "
+                f"{_cells(found[left], 'cost_centre')}: it is not explained."
             )
     lacking = own[~pd.MultiIndex.from_frame(own[_CENTRE]).isin(pd.MultiIndex.from_frame(rows[_CENTRE]))]
     if len(lacking):
