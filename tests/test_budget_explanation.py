@@ -186,6 +186,15 @@ def test_rates_are_shared_by_what_products_sold_for_and_a_new_one_has_no_price()
     assert after["new"] == 330_00 - 5_00
 
 
+def test_rates_on_other_income_are_not_taken_out_of_the_prices_of_what_was_sold() -> None:
+    """Sales came as planned; of other income's 60.00 against 50.00, rates made 10.00."""
+    plan = leaves(("2026-01", "C1", "4000", 1_000_00), ("2026-01", "C1", "4900", 50_00))
+    came = leaves(("2026-01", "C1", "4000", 1_000_00), ("2026-01", "C1", "4900", 60_00), currency_cents=[0, 10_00])
+    sales = table(SALES, ("2026-01", "North", "A", 10, 100, 10, 100))
+    found = steps(explained(came, plan, tables={"accounts": ACCOUNTS, "sales": sales}))
+    assert found == {"PL": 1_050_00, "currency": 10_00, "AC": 1_060_00}
+
+
 def test_rates_of_revenue_that_no_sale_explains_stay_in_other_revenue() -> None:
     found = steps(explained(in_foreign_currency(20_00), tables=without("sales")))
     assert (found["other_revenue"], found["currency"]) == (315_00 - 20_00, 16_00)

@@ -293,6 +293,17 @@ def test_a_site_that_nothing_speaks_for_is_left_out_and_named() -> None:
     assert found.notes("North") == ()
 
 
+def test_a_site_that_this_years_plan_does_not_know_is_not_late_but_over() -> None:
+    """South posted to October 2025; the budget of 2026 is North's alone."""
+    south = [(f"2025-{k:02d}", "South", "6000", 300) for k in range(1, 11)]
+    plan = plan_of(*halves(2025, "6000", 1000, 1000), *halves(2026, "6000", 1000, 1000))
+    missing = pd.DataFrame({"site": ["South"] * 6, "period": [f"2026-{k:02d}" for k in range(1, 7)]})
+    rows = [*halves(2025, "6000", 1000, 1000), *year(2026, "6000", *[1000] * 6), *south]
+    found = outlook(leaves(rows), plan, period="2026-06", calendar=MONTHLY, missing=missing)
+    assert full_year(found)[COMBINED] == 12_000
+    assert found.left_out == ("South",)
+
+
 def test_a_site_that_is_planned_to_open_has_its_plan() -> None:
     plan = [*PLAN, *year(2026, "6000", *[0] * 6, *[30] * 6, site="South")]
     found = of_june(LEDGER, plan)

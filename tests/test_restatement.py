@@ -44,7 +44,14 @@ def compared(
     printed: dict[str, int] | None = None,
 ) -> Restatement:
     return restatements(
-        before, now, period=period, prior_period=prior, calendar=calendar, accounts=CHART, printed=printed
+        before,
+        now,
+        period=period,
+        prior_period=prior,
+        calendar=calendar,
+        accounts=CHART,
+        printed=printed,
+        types={"5999": "cost"},
     )
 
 
@@ -156,14 +163,37 @@ def test_an_account_recoded_to_another_restates_nothing() -> None:
     recoded = GONE.assign(account=GONE["account"].replace("5999", "6100"))
     chart = pd.concat([CHART, pd.DataFrame({"account": ["6100"], "type": ["cost"], "pl_line": ["Fuel"]})])
     found = restatements(
-        GONE, recoded, period="2026-08", prior_period="2026-08", calendar=JULY, accounts=chart, printed=PRINTED
+        GONE,
+        recoded,
+        period="2026-08",
+        prior_period="2026-08",
+        calendar=JULY,
+        accounts=chart,
+        printed=PRINTED,
+        types={"5999": "cost"},
     )
     # 200 + 200 were printed, and are 6000 and 6100 now: no step but the levels, and the list says what went where.
     assert bridge(found, "cost") == [("prior_ytd", "", 400_00), ("restatement", "", 0), ("ytd", "", 400_00)]
     assert found.restated[["account", "change_cents", "effect_cents", "kind"]].to_numpy().tolist() == 2 * [
-        ["5999", -100_00, 0, "recoded"],
-        ["6100", 100_00, 0, "recoded"],
+        ["5999", -100_00, 100_00, "recoded"],
+        ["6100", 100_00, -100_00, "recoded"],
     ]
+
+
+def test_changes_that_only_happen_to_cancel_out_are_two_restatements() -> None:
+    # A closed account's cost is reversed, and a revenue of the same size comes in late: both move the result.
+    before = book(("2026-08", "C1", "5999", 50_00))
+    now = book(("2026-08", "C1", "4000", 50_00))
+    found = compared(before, now, "2026-08", "2026-08", printed={"revenue": 0, "cost": 50_00, "result": -50_00})
+    assert [step[0] for step in bridge(found, "result")] == ["prior_ytd", "restatement", "ytd"]
+    assert [cents for _, _, cents in bridge(found, "result")] == [-50_00, 100_00, 50_00]
+    # Two lines that are still there moved by the same sum.
+    chart = pd.concat([CHART, pd.DataFrame({"account": ["6100"], "type": ["cost"], "pl_line": ["Fuel"]})])
+    before = book(("2026-08", "C1", "6000", 50_00), ("2026-08", "C1", "6100", 50_00))
+    now = book(("2026-08", "C1", "6000", 45_00), ("2026-08", "C1", "6100", 55_00))
+    other = restatements(before, now, period="2026-08", prior_period="2026-08", calendar=JULY, accounts=chart)
+    assert set(other.restated["kind"]) == {"restated"}
+    assert other.restated["effect_cents"].tolist() == [5_00, -5_00]
 
 
 def test_a_late_posting_beside_a_recoded_amount_is_restated() -> None:

@@ -695,6 +695,11 @@ def test_a_pool_has_one_cost_and_one_driver_in_a_period(tmp_path: Path, second: 
     assert inputs.tables["activities"]["period"].tolist() == ["2026-05", "2026-06"]
 
 
+def test_a_pool_may_use_its_whole_capacity_however_its_parts_are_written(tmp_path: Path) -> None:
+    pools = f"{POOLS},capacity\n2026-05,Setups,A,1.00,setups,0.1,0.3\n2026-05,Setups,B,1.00,setups,0.2,0.3\n"
+    assert sources.read(company(tmp_path, activities=pools)).faults.empty
+
+
 def test_a_pool_that_used_more_than_its_capacity_is_left_out_and_said_once(tmp_path: Path) -> None:
     pools = (
         f"{POOLS},capacity\n2026-05,Setups,A,100.00,setups,4,9\n2026-05,Setups,B,100.00,setups,6,9\n"

@@ -316,7 +316,7 @@ def _keep_comments(prior: Path, kept: Path) -> None:
     import pandas as pd
 
     files = (prior / "inputs" / "prior" / _COMMENTARY, prior / "inputs" / _COMMENTARY)
-    frames = [pd.read_parquet(file) for file in files if file.is_file()]
+    frames = [pd.read_parquet(file, dtype_backend="numpy_nullable") for file in files if _holds(file, "true")]
     if not frames:
         return
     whole = pd.concat(frames, ignore_index=True)

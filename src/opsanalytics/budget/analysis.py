@@ -232,6 +232,7 @@ def _since_the_last_pack(source: Source, earlier: Earlier, company: pd.DataFrame
         calendar=calendar,
         reported_since=str(earlier.actuals["period"].min()),
         printed=earlier.printed(view.entity),
+        types=earlier.types,
     )
 
 

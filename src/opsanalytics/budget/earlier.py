@@ -25,15 +25,16 @@ class Earlier:
     """What the last pack left. A frame is None where there is none to compare with.
 
     period: the month of that pack, empty where none is on record. actuals: its ledger's sums, in the form of
-    `Source.seen`. figures: what it printed, in this pack's view. outlook: the forecasts on record. commentary: the
-    comments up to it. why_no_record: why forecasts on record are not used, empty where they are or where there are
-    none. note: why its amounts are no amounts of this pack.
+    `Source.seen`. figures: what it printed, in this pack's view. types: the type that it printed of each account.
+    outlook: the forecasts on record. commentary: the comments up to it. why_no_record: why forecasts on record are not
+    used, empty where they are or where there are none. note: why its amounts are no amounts of this pack.
     """
 
     period: str
     actuals: pd.DataFrame | None
     figures: pd.DataFrame | None
     outlook: pd.DataFrame | None
+    types: Mapping[str, str]
     commentary: pd.DataFrame | None
     why_no_record: str = ""
     note: str = ""
@@ -65,10 +66,19 @@ def last_pack(prior: Mapping[str, pd.DataFrame], settings: Settings, *, structur
         actuals=None if note else actuals,
         figures=prior.get("figures") if not note and _view(run) == (structure, one_offs) else None,
         outlook=None if unused or why else outlook,
+        types=_types(prior.get("figures")),
         commentary=prior.get("commentary"),
         why_no_record="" if unused else why,
         note=note,
     )
+
+
+def _types(figures: pd.DataFrame | None) -> Mapping[str, str]:
+    """Return the type of each account that stands in figures."""
+    if figures is None:
+        return {}
+    rows = figures[(figures["measure"] == "amount") & (figures["dimension"] == "account")]
+    return dict(zip(rows["item"].astype("str"), rows["item2"].astype("str"), strict=True))
 
 
 def _view(run: pd.DataFrame) -> tuple[str, str]:

@@ -63,7 +63,8 @@ def _report_overfull(con: duckdb.DuckDBPyConnection, typed: Typed, findings: Fin
     rows = con.execute(
         f"SELECT {ROW}, min({ROW}) OVER pools AS first_row, period, pool, capacity, "
         f"sum(driver_quantity) OVER pools AS used FROM {typed.open} WHERE capacity IS NOT NULL "
-        f"WINDOW pools AS (PARTITION BY {', '.join(map(quoted, _POOL))}) QUALIFY used > capacity ORDER BY {ROW}"
+        f"WINDOW pools AS (PARTITION BY {', '.join(map(quoted, _POOL))}) "
+        f"QUALIFY used > capacity * (1 + 1e-9) ORDER BY {ROW}"
     ).fetchall()
     for row, first, period, name, capacity, used in rows:
         if row == first:

@@ -186,14 +186,16 @@ def _with_units(rows: pd.DataFrame) -> pd.DataFrame:
 def _rates_in_prices(own: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """Take what exchange rates make of a site's revenue in a month out of its products' price, by what they sold for.
 
-    `found` comes from `price_volume_mix`. Of a product newly sold it is taken out of "new". Where nothing was sold for
-    a positive sum there is nothing to take it out of, and other revenue bears it.
+    `found` comes from `price_volume_mix`. Nothing says which revenue is that of the products, so it is taken out only
+    where that leaves less unexplained: rates on other income are not in their prices. Of a product newly sold it is
+    taken out of "new". Where nothing was sold for a positive sum, other revenue bears it.
     """
     place, pieces = ["period", "site"], []
-    rates = own.groupby(place)["currency_cents"].sum()
+    booked = own.groupby(place)[["currency_cents", "core_cents"]].sum()
     for cell, products in found.groupby(place):
-        cents, weights = int(rates.get(cell, 0)), products["actual_cents"].clip(lower=0)
-        if cents and weights.any():
+        cents, core = (int(booked[name].get(cell, 0)) for name in ("currency_cents", "core_cents"))
+        weights, left = products["actual_cents"].clip(lower=0), core - int(products["total_effect_cents"].sum())
+        if abs(left + cents) < abs(left) and weights.any():
             shares = [-part for part in allocate_cents(cents, weights.tolist())]
             pieces.append(products[[*place, "product"]].assign(effect_cents=shares, driver=_priced(products)))
     return pd.concat(pieces) if pieces else pd.DataFrame(columns=[*place, "product", "effect_cents", "driver"])

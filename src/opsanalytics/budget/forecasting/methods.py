@@ -69,15 +69,17 @@ class View:
         """Which sites have an outlook? S flags.
 
         Those with a line in a month to date that they hold, or with a plan for an open month; and those that hold no
-        month to date (theirs are missing, or none has passed) with a line in the last twelve months of the ledger. None
-        before the first line of them all.
+        month to date (theirs are missing, or none has passed) with a line in the last twelve months of the ledger,
+        unless the plan in force is of other sites only. None before the first line of them all.
         """
         if not self.grid.lately(self.year, self.passed).any():
             return np.zeros(len(self.grid.sites), dtype=bool)
         lines = (self.grid.posted[:, self.at] & self.months).any(axis=1)
         late = ~self.months.any(axis=1) & self.grid.lately(self.year, self.passed)
-        meant = 0.0 if self.plan is None else (self.grid.by_site(self.plan) * self.open).sum(axis=1)
-        found: Flags = lines | late | np.asarray(meant > 0)
+        meant = np.zeros((len(self.grid.sites), 12)) if self.plan is None else self.grid.by_site(self.plan)
+        if meant.any():
+            late &= meant.any(axis=1)
+        found: Flags = lines | late | ((meant * self.open).sum(axis=1) > 0)
         return found
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -24,6 +25,7 @@ PRIOR_YTD, STRUCTURE, RESTATEMENT = "prior_ytd", "structure", "restatement"
 NEW_MONTHS, YTD = "new_months", "ytd"
 RESTATED, RECODED = "restated", "recoded"
 _KEY = [*LEAF, "period"]
+_NO_TYPES: Mapping[str, str] = MappingProxyType({})
 _CENTS = ["prior_cents", "now_cents", "change_cents", "effect_cents"]
 
 
@@ -60,6 +62,7 @@ def restatements(
     accounts: pd.DataFrame | None = None,
     reported_since: str | None = None,
     printed: Mapping[str, int] | None = None,
+    types: Mapping[str, str] = _NO_TYPES,
 ) -> Restatement:
     """What changed in the months up to `prior_period`, and how does that pack's year to date lead to this one?
 
@@ -69,16 +72,17 @@ def restatements(
     `reported_since` is the first month that the prior ledger held (that of `prior_actuals` when left out, and never
     later than the start of the prior's fiscal year): what the ledger has gained before it was not reported then and
     is not listed. `printed` is the year to date that the last pack reported, by measure; without it the bridge starts
-    from its ledger in today's chart. Without a prior (None) all frames are empty. A new month without any line has no
+    from its ledger in today's chart. `types` is the type that accounts had then; it counts for one that neither today's
+    chart nor today's ledger holds. Without a prior (None) all frames are empty. A new month without any line has no
     step.
 
     For each measure: prior_ytd + structure + restatement + new months = ytd. `structure` is what the prior ledger comes
-    to in today's chart and structure beyond what was printed, and what was recoded: amounts of a cost centre's month
-    that left one account for another, where the two changes cancel out and either both are of one type or the account
-    that they left is in the chart no longer. In another fiscal year than the prior's there is no such bridge, since
-    that pack's year to date is of a year now over; the changes are listed still. Raises ValueError when the prior is
-    later than `period`, ArithmeticError when a bridge does not add up. The rule: a change of a reported month is a step
-    of its own, never hidden in the month reported (closed-period adjustments; IAS 8 restates comparatives likewise).
+    to in today's chart and structure beyond what was printed. What was recoded (an amount of a cost centre's month that
+    left one account for another of its type, see `_recoded`) is listed as such and restates nothing. In another fiscal
+    year than the prior's there is no such bridge, since that pack's year to date is of a year now over; the changes are
+    listed still. Raises ValueError when the prior is later than `period`, ArithmeticError when a bridge does not add
+    up. The rule: a change of a reported month is a step of its own, never hidden in the month reported (closed-period
+    adjustments; IAS 8 restates comparatives likewise).
     """
     if prior_actuals is None or prior_period is None:
         return Restatement(_restated(None), _steps([]))
@@ -86,6 +90,8 @@ def restatements(
         raise ValueError(f"The prior pack is of {prior_period}, later than {period}: give one of an earlier month.")
     before = _leaves(prior_actuals, prior_period, accounts)
     now = _leaves(actuals, period, accounts)
+    lost = (before["type"] == UNASSIGNED) & ~before["account"].isin(now["account"])
+    before = before.assign(type=before["type"].mask(lost, before["account"].map(lambda a: types.get(a, UNASSIGNED))))
     year = calendar.year_months(prior_period)
     first = min(filter(None, (reported_since, year[0], before["period"].min() if len(before) else None)))
     restated = _restated(_changes(before, now[now["period"] <= prior_period], first))
@@ -132,28 +138,29 @@ def _restated(pairs: pd.DataFrame | None) -> pd.DataFrame:
     rows = pairs.assign(change_cents=change, found_in=found)[change != 0].sort_values(["period", *LEAF], kind="stable")
     recoded = _recoded(rows)
     effect = rows["change_cents"] * rows["type"].map(EFFECT_SIGN).fillna(0).astype("int64")
-    rows = rows.assign(effect_cents=effect.mask(recoded, 0), kind=recoded.map({True: RECODED, False: RESTATED}))
+    rows = rows.assign(effect_cents=effect, kind=recoded.map({True: RECODED, False: RESTATED}))
     return rows[columns].astype(kinds).reset_index(drop=True)
 
 
 def _recoded(rows: pd.DataFrame) -> pd.Series[bool]:
     """Which changes are one amount that went from one account to another within a cost centre's month?
 
-    First within a type, then from accounts that the chart no longer holds and that have no line left.
+    Both are of one type, and the line that it left has gone. The other is new; or it was there before, and the account
+    that was left is in the chart no longer. Two changes that only happen to cancel out are two restatements.
     """
-    place = ["period", "site", "department", "cost_centre"]
-    rising = rows["change_cents"] > 0
-    size = rows["change_cents"].abs()
-    within = _paired(rows[[*place, "type"]].assign(size=size), rising)
-    others = rows.loc[~within, place].assign(size=size, rising=rising)
-    gone = ((rows["type"] == UNASSIGNED) & (rows["found_in"] == "prior"))[~within]
-    across = _paired(others.assign(rising=others["rising"] ^ gone), gone)
-    return within | across.reindex(rows.index, fill_value=False)
+    gone, new = rows["found_in"] == "prior", rows["found_in"] == "now"
+    keys = rows[["period", "site", "department", "cost_centre", "type"]]
+    keys = keys.assign(size=rows["change_cents"].mask(gone, -rows["change_cents"]))
+    moved = _paired(keys[gone | new], gone)
+    found = moved.reindex(rows.index, fill_value=False)
+    closed = gone & (rows["pl_line"] == UNASSIGNED) & ~found
+    taken_over = _paired(keys[closed | ~(gone | new)], closed)
+    return found | taken_over.reindex(rows.index, fill_value=False)
 
 
 def _paired(keys: pd.DataFrame, side: pd.Series[bool]) -> pd.Series[bool]:
     """Which rows have a counterpart of the same keys on the other side? Each is the counterpart of one only."""
-    number = keys.assign(side=side).groupby([*keys.columns, "side"]).cumcount()
+    number = keys.assign(side=side.reindex(keys.index)).groupby([*keys.columns, "side"]).cumcount()
     return keys.assign(number=number).duplicated(keep=False)
 
 
