@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsanalytics import formats
+from opsanalytics import budget, formats
 
 
 @pytest.mark.parametrize(
@@ -118,17 +118,10 @@ def test_the_nearest_word_is_named() -> None:
     assert formats.nearest("x", []) is None
 
 
-@pytest.mark.parametrize(
-    "method",
-    [
-        *("run_rate", "last_year_rest", "growth", "shrunk_growth", "remaining_plan", "plan_left", "plan_executed"),
-        *("seasonal", "combined", "mean"),
-    ],
-)
-def test_every_method_of_outlook_has_a_name_of_its_own(method: str) -> None:
-    name = formats.METHODS[method]
-    assert "_" not in name
-    assert list(formats.METHODS.values()).count(name) == 1
+def test_the_methods_of_outlook_and_no_others_have_a_name_each_its_own() -> None:
+    assert set(formats.METHODS) == {*budget.METHODS, budget.COMBINED}
+    assert len(set(formats.METHODS.values())) == len(formats.METHODS)
+    assert not [name for name in formats.METHODS.values() if "_" in name]
 
 
 def test_a_code_without_a_word_is_its_own_word() -> None:

@@ -181,7 +181,6 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "plan_executed": "plan as it was executed before",
         "seasonal": "seasonal forecast",
         "combined": "combined by backtest",
-        "mean": "mean of the methods",
     }
 )
 DRIVERS: Mapping[str, str] = MappingProxyType(
@@ -196,7 +195,6 @@ DRIVERS: Mapping[str, str] = MappingProxyType(
         "spending": "spending",
         "yield": "yield",
         "headcount": "headcount",
-        "hours": "hours",
         "overtime": "overtime",
         "hiring_delay": "hiring delay",
         "grade_mix": "grade mix",
