@@ -29,6 +29,7 @@ from opsanalytics.settings import Settings
 LEAF = ["site", "department", "cost_centre", "account", "pl_line", "type"]
 AS_POSTED, AS_CURRENT = "as_posted", "as_current"
 WITH, WITHOUT = "with", "without"
+Phased = tuple[pd.DataFrame, pd.DataFrame]
 _LINE = ["period", "cost_centre", "account"]
 
 
@@ -75,7 +76,7 @@ class Source:
     settings: Settings
     period: str
     _booked: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict, repr=False)
-    _made: dict[tuple[int, int], tuple[pd.DataFrame, pd.DataFrame]] = field(default_factory=dict, repr=False)
+    _made: dict[tuple[int, int], Phased] = field(default_factory=dict, repr=False)
     _planned: dict[tuple[int, int], pd.DataFrame] = field(default_factory=dict, repr=False)
 
     def seen(self, one_offs: str = WITH) -> pd.DataFrame:
@@ -130,35 +131,44 @@ class Source:
         """Return how many of these have come by `month`."""
         return sum(since <= month for since in self._since(year))
 
-    def _phased(self, year: int, amendments: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def _phased(self, year: int, amendments: int) -> Phased:
         """Return the months and the rules of a fiscal year's budget after so many amendments.
 
-        A line comes to its months by itself, so once a year is made only the lines amended since are made anew.
+        A line comes to its months by itself, so only those amended are made anew.
         """
+        if not amendments:
+            return self._unamended.get(year, self._nothing_phased)
         if (year, amendments) not in self._made:
-            rows, since = self._budgets.get(year, self._no_budget), self._since(year)
-            month = since[amendments - 1] if amendments else ""
-            near = next((k for of, k in self._made if of == year), None)
-            if near is None:
-                self._made[year, amendments] = self._phase(rows, month)
-            else:
-                between = since[min(near, amendments) : max(near, amendments)]
-                lines = pd.MultiIndex.from_frame(rows.loc[rows["valid_from"].isin(between), _LINE[1:]])
-                own = rows[pd.MultiIndex.from_frame(rows[_LINE[1:]]).isin(lines)]
-                others, anew = self._made[year, near], self._phase(own, month)
-                months, rules = (_in_place(*frames, lines) for frames in zip(others, anew, strict=True))
-                self._made[year, amendments] = (
-                    months.sort_values(_LINE, ignore_index=True),
-                    rules.sort_values(["fiscal_year", *_LINE[1:]], ignore_index=True),
-                )
+            rows, since = self._budgets[year], self._since(year)
+            lines = pd.MultiIndex.from_frame(rows.loc[rows["valid_from"].isin(since[:amendments]), _LINE[1:]])
+            own = rows[pd.MultiIndex.from_frame(rows[_LINE[1:]]).isin(lines)]
+            others, anew = self._phased(year, 0), self._phase(own, since[amendments - 1])
+            months, rules = (_in_place(*frames, lines) for frames in zip(others, anew, strict=True))
+            self._made[year, amendments] = (
+                months.sort_values(_LINE, ignore_index=True),
+                rules.sort_values(["fiscal_year", *_LINE[1:]], ignore_index=True),
+            )
         return self._made[year, amendments]
 
-    def _phase(self, rows: pd.DataFrame, month: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    @cached_property
+    def _unamended(self) -> Mapping[int, Phased]:
+        """Return the months and the rules of every fiscal year's budget before any amendment, all made at once."""
+        months, rules = self._phase(pd.concat([self._no_budget, *self._budgets.values()]), "")
+        of_year = {int(str(year)): rows for year, rows in rules.groupby("fiscal_year")}
+        years = fiscal_years(months["period"], self.settings.calendar)
+        return {
+            int(str(year)): (rows.reset_index(drop=True), of_year[int(str(year))].reset_index(drop=True))
+            for year, rows in months.groupby(years)
+        }
+
+    def _phase(self, rows: pd.DataFrame, month: str) -> Phased:
         """Return the months and the rules of budget rows in force at `month`."""
         version, calendar, tables = self.settings.budget_version, self.settings.calendar, self.tables
-        known = version if (rows["version"] == version).any() else ORIGINAL
-        if (rows["version"] == known).any():
-            lines = budget_in_force(rows, version=known, period=month, calendar=calendar)
+        held = set(rows["version"])
+        if version in held or ORIGINAL in held:
+            lines = budget_in_force(
+                rows, version=version if version in held else ORIGINAL, period=month, calendar=calendar
+            )
         else:
             lines = self._shape[[*_LINE, "amount_cents"]].iloc[:0]
         made = phase_budget(
@@ -175,6 +185,10 @@ class Source:
     def _shape(self) -> pd.DataFrame:
         """Return last year's lines that a year may be phased by: as posted, and with one-offs in every view."""
         return self.booked(WITH, AS_POSTED)
+
+    @cached_property
+    def _nothing_phased(self) -> Phased:
+        return self._phase(self._no_budget, "")
 
     @cached_property
     def _no_budget(self) -> pd.DataFrame:

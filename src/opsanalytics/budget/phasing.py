@@ -7,7 +7,7 @@ of its account type at its site; else by the days of the months. Every cent is p
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,26 +107,33 @@ def phase_budget(
     if rule not in (OWN_SHAPE, BY_DAYS, EVEN):
         raise ValueError(f"phasing '{rule}' is unknown: use one of {OWN_SHAPE}, {BY_DAYS}, {EVEN}.")
     yearly = budget["period"].str.len() == 4
-    given, years = budget[~yearly], budget[yearly]
-    pieces, rules = [], []
-    for year, lines in years.groupby(years["period"].astype("int64")):
-        months = calendar.months_of_year(int(str(year)))
-        weights, used = _weights(lines, actuals, accounts, cost_centres, calendar, months, rule)
-        parts = allocate_rows(lines["amount_cents"].to_numpy(), weights)
-        wide = pd.DataFrame(parts, columns=list(months)).assign(
-            **{column: lines[column].to_numpy() for column in _LINE}
-        )
-        pieces.append(wide.melt(_LINE, var_name="period", value_name="amount_cents"))
-        rules.append(lines[_LINE].assign(rule=used, fiscal_year=int(str(year))))
-    months_frame = pd.concat([_without(pd.concat(pieces), given), given]) if pieces else given
+    given, lines = budget[~yearly], budget[yearly]
     noted = given[_LINE].assign(rule=AS_GIVEN, fiscal_year=fiscal_years(given["period"], calendar))
-    record = pd.concat([*rules, noted]).drop_duplicates([*_LINE, "fiscal_year"])
+    if lines.empty:
+        months, record = given, noted
+    else:
+        years = np.asarray(lines["period"], dtype=np.int64)
+        weights, used = _weights(lines, years, actuals, accounts, cost_centres, calendar, rule)
+        spread = _spread(lines, years, allocate_rows(lines["amount_cents"].to_numpy(), weights), calendar)
+        months = pd.concat([_without(spread, given), given])
+        record = pd.concat([lines[_LINE].assign(rule=used, fiscal_year=years), noted])
+    record = record.drop_duplicates([*_LINE, "fiscal_year"])
     return PhasedBudget(
-        months_frame[["period", *_LINE, "amount_cents"]]
+        months[["period", *_LINE, "amount_cents"]]
         .astype({"period": "str", "amount_cents": "int64"})
         .sort_values(["period", *_LINE], ignore_index=True),
         record.astype({"rule": "str", "fiscal_year": "int64"}).sort_values(["fiscal_year", *_LINE], ignore_index=True),
     )
+
+
+def _spread(
+    lines: pd.DataFrame, years: npt.NDArray[np.int64], parts: npt.NDArray[np.int64], calendar: Calendar
+) -> pd.DataFrame:
+    """Set out the parts of each line (n by 12) as one row a month."""
+    found, at = np.unique(years, return_inverse=True)
+    months = np.array([calendar.months_of_year(int(year)) for year in found])
+    rows = lines[_LINE].take(np.repeat(np.arange(len(lines)), 12))
+    return rows.assign(period=pd.array(months[at].ravel(), dtype="str"), amount_cents=parts.ravel())
 
 
 def _without(spread: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
@@ -142,33 +149,46 @@ def _about(rows: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
 
 def _weights(
     lines: pd.DataFrame,
+    years: npt.NDArray[np.int64],
     actuals: pd.DataFrame,
     accounts: pd.DataFrame,
     cost_centres: pd.DataFrame,
     calendar: Calendar,
-    months: Sequence[str],
     rule: str,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.str_]]:
-    """Return the weights of each line (n by 12) and the rule that gave them."""
-    plain = [1 if rule == EVEN else calendar.days(month) for month in months]
-    weights = np.tile(np.array(plain, dtype=np.int64), (len(lines), 1))
+    """Return the weights of each line (n by 12) in its year, and the rule that gave them."""
+    found, at = np.unique(years, return_inverse=True)
+    months = {int(year): calendar.months_of_year(int(year)) for year in found}
+    plain = [[1 if rule == EVEN else calendar.days(month) for month in of_year] for of_year in months.values()]
+    weights = np.array(plain, dtype=np.int64)[at]
     used = np.full(len(lines), EVEN if rule == EVEN else BY_DAYS, dtype="U12")
     if rule != OWN_SHAPE:
         return weights, used
-    before = calendar.months_of_year(calendar.fiscal_period(months[0]).year - 1)
-    history = actuals[actuals["period"].isin(before)]
+    before = {year: calendar.months_of_year(year - 1) for year in months}
+    factors = np.array([_week_factors(months[year], before[year], calendar) for year in months])[at]
+    history = _numbered(actuals, before)
     if not {"site", "type"} <= set(history.columns):
         history = with_types(placed(history, cost_centres, calendar), accounts)
-    known = with_types(placed(lines, cost_centres, calendar, at=months[-1]), accounts)
+    ends = pd.array(np.array([of_year[-1] for of_year in months.values()])[at], dtype="str")
+    known = with_types(placed(lines.assign(period=ends, year=years), cost_centres, calendar), accounts)
     for name, key, amounts in (
-        (TYPE_SHAPE, ["site", "type"], history),
-        (OWN_SHAPE, _LINE, _about(history, known)),
+        (TYPE_SHAPE, ["site", "type", "year"], history),
+        (OWN_SHAPE, [*_LINE, "year"], _about(history, known)),
     ):
-        shapes = _shapes(amounts, key, before)
+        shapes = _shapes(amounts, key)
         row = shapes.index.get_indexer(_keys(known, key))
-        weights[row >= 0] = (shapes.to_numpy() * _week_factors(months, before, calendar))[row[row >= 0]]
+        weights[row >= 0] = shapes.to_numpy()[row[row >= 0]] * factors[row >= 0]
         used[row >= 0] = name
     return weights, used
+
+
+def _numbered(actuals: pd.DataFrame, before: Mapping[int, Sequence[str]]) -> pd.DataFrame:
+    """Cut actuals to the months that shape a year: with that year, and their place in their own."""
+    shaped = {month: (year, place) for year, months in before.items() for place, month in enumerate(months)}
+    code, periods = pd.factorize(actuals["period"])
+    year, place = np.array([shaped.get(str(period), (-1, -1)) for period in periods] or [(-1, -1)]).T
+    numbered: pd.DataFrame = actuals.assign(year=year[code], place=place[code])[year[code] >= 0]
+    return numbered
 
 
 def _week_factors(months: Sequence[str], before: Sequence[str], calendar: Calendar) -> npt.NDArray[np.int64]:
@@ -180,10 +200,10 @@ def _week_factors(months: Sequence[str], before: Sequence[str], calendar: Calend
     return np.array([n * whole // t for n, t in zip(now, then, strict=True)], dtype=np.int64)
 
 
-def _shapes(history: pd.DataFrame, key: list[str], months: Sequence[str]) -> pd.DataFrame:
+def _shapes(history: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Return the monthly sums of each key that can serve as a shape: no month below zero, the total above it."""
-    sums = history.groupby([*key, "period"])["amount_cents"].sum().unstack("period", fill_value=0)
-    sums = sums.reindex(columns=list(months), fill_value=0)
+    sums = history.groupby([*key, "place"])["amount_cents"].sum().unstack("place", fill_value=0)
+    sums = sums.reindex(columns=range(12), fill_value=0)
     usable = (sums >= 0).all(axis=1) & (sums.sum(axis=1) > 0)
     return sums[usable]
 
