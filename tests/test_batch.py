@@ -5,6 +5,7 @@ The runs here are real: papermill, this interpreter's kernels, small notebooks w
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -20,10 +21,12 @@ import pandas as pd
 import pytest
 
 import opsanalytics
-from opsanalytics import batch
-from opsanalytics.batch import execute, manifest, render
+from opsanalytics import batch, results, sources
+from opsanalytics.batch import execute, foresight, manifest, render
 from opsanalytics.batch.environment import kernel_environment
 from opsanalytics.batch.notebooks import read_notebook, settings_of, typed
+from opsanalytics.demand.foresight import carried_over
+from opsanalytics.periods import Calendar
 from opsanalytics.sources import Inputs
 
 PARAMETERS = """period: str = "2026-01"  # reporting month, YYYY-MM
@@ -466,6 +469,168 @@ def test_a_run_keeps_what_it_takes_from_the_latest_run_of_an_earlier_month(month
     names = ("figures", "forecasts", "actions", "run")  # no notebook made an outlook
     assert kept == {f"{name}.parquet" for name in names}
     assert list((months / "2026-01" / "inputs" / "prior").iterdir()) == []
+
+
+FORECASTING = """from opsanalytics import results, sources
+results.save(results.forecast(sources.read(data, run_dir), period, entity, run_dir), run_dir)"""
+PLANNED = "site,service,period,volume,author,reason\n"
+
+
+@pytest.fixture(scope="module")
+def three_months(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of March, April and May 2026 with real forecasts, dated 3 April, 20 May and now.
+
+    The override of April stood in the first, and was raised before the second; that of May came with the second.
+    """
+    tmp_path = tmp_path_factory.mktemp("three months")
+    folder = write_notebooks(tmp_path / "notebooks", **{DEMAND: FORECASTING})
+    data = write_data(tmp_path / "data", ledger=True, budget=True, cost_centres=True, accounts=True, standards=True)
+    volumes = [
+        (f"{year}-{month:02d}", 100 + 5 * month + year - 2023) for year in (2024, 2025) for month in range(1, 13)
+    ]
+    volumes += [(f"2026-{month:02d}", 103 + 5 * month) for month in range(1, 6)]
+    rows = [f"{month}-01,Cork,calls,{volume}\n" for month, volume in volumes]
+    (data / "demand.csv").write_text("ds,site,service,volume\n" + "".join(rows), encoding="utf-8")
+    april, raised, may = (f"Cork,calls,2026-{m},{v},Ann,campaign\n" for m, v in (("04", 130), ("04", 150), ("05", 120)))
+    runs = tmp_path / "runs"
+    for period, planned, started in (
+        ("2026-03", april, "2026-04-03T08:00:00+00:00"),
+        ("2026-04", raised + may, "2026-05-20T08:00:00+00:00"),
+        ("2026-05", raised + may, ""),
+    ):
+        (data / "overrides.csv").write_text(PLANNED + planned, encoding="utf-8")
+        request = batch.Request(period, data, runs, folder, notebooks=("02",), jobs=1)
+        assert batch.run(batch.prepare(request), lambda *said: None).state == "done"
+        content = manifest.read_manifest(runs / period)
+        assert content is not None
+        manifest.write_json(runs / period / manifest.FILE, content | ({"started": started} if started else {}))
+    return runs
+
+
+def kept_record(run: Path) -> pd.DataFrame:
+    return pd.read_parquet(run / "inputs" / "prior" / "demand_record.parquet")
+
+
+def forecast_of(run: Path, month: str) -> float:
+    """What a run forecast for a month of Cork's calls."""
+    rows = pd.read_parquet(run / "forecasts.parquet")
+    rows = rows[(rows["site"] == "Cork") & (rows["ds"] == pd.Timestamp(f"{month}-01")) & ~rows["reconstructed"]]
+    return float(rows["yhat"].item())
+
+
+def test_the_record_of_demand_grows_from_run_to_run(three_months: Path) -> None:
+    second, third = (kept_record(three_months / period) for period in ("2026-04", "2026-05"))
+    assert not (three_months / "2026-03" / "inputs" / "prior" / "demand_record.parquet").exists()
+    assert second["cutoff"].unique().tolist() == [pd.Timestamp("2026-03-31")]
+    assert third["cutoff"].sort_values().unique().tolist() == [pd.Timestamp("2026-03-31"), pd.Timestamp("2026-04-30")]
+    pd.testing.assert_frame_equal(third[third["cutoff"] == "2026-03-31"].reset_index(drop=True), second)
+
+
+def test_a_month_is_scored_with_the_forecast_of_the_run_before_it_exactly(three_months: Path) -> None:
+    for period, before, actual in (("2026-04", "2026-03", 123), ("2026-05", "2026-04", 128)):
+        run = three_months / period
+        value = results.forecast_value(sources.load(run / "inputs"), period, "Cork", run)
+        row = value.months[value.months["period"] == period].iloc[0]
+        assert row["forecast"] == forecast_of(three_months / before, period)
+        assert row["actual"] == actual
+        assert row["forecast_error"] == actual - row["forecast"]
+        assert row["naive_error"] == actual - (actual - 1)  # a year before it was one less
+    assert value.months["period"].tolist() == ["2026-04", "2026-05"]
+    assert value.months["lead"].tolist() == [1, 1]
+
+
+def test_an_override_counts_as_it_stood_before_its_month_and_not_when_it_came_later(three_months: Path) -> None:
+    inputs = sources.load(three_months / "2026-05" / "inputs")
+    value = results.forecast_value(inputs, "2026-05", "Cork")
+    found = value.overrides.set_index("period")
+    assert found["override"].to_dict() == {"2026-04": 130, "2026-05": 120}
+    assert found["entered"].to_dict() == {"2026-04": "before its month", "2026-05": "after its month began"}
+    assert found["on_record"].tolist() == [pd.Timestamp("2026-04-03 08:00"), pd.Timestamp("2026-05-20 08:00")]
+    assert found.loc["2026-04", "override_error"] == 123 - 130
+    assert pd.isna(found.loc["2026-05", "override_error"])
+    assert value.by_author[["overrides", "scored"]].to_numpy().tolist() == [[2, 1]]
+    assert [note for note in value.notes if "Apr 2026" in note] == [
+        "calls at Cork, Apr 2026: the override on record is 130; the table now says 150. The one on record counts."
+    ]
+
+
+def test_the_whole_of_one_site_is_scored_like_the_site(three_months: Path) -> None:
+    inputs = sources.load(three_months / "2026-05" / "inputs")
+    site, whole = (results.forecast_value(inputs, "2026-05", e, three_months / "2026-05") for e in ("Cork", "(all)"))
+    assert whole.months["site"].unique().tolist() == ["(all)"]
+    columns = ["period", "actual", "forecast", "naive", "override_error", "forecast_value_added"]
+    pd.testing.assert_frame_equal(whole.months[columns], site.months[columns])
+    pd.testing.assert_frame_equal(whole.overrides, site.overrides)
+
+
+def an_earlier_run(
+    runs: Path, name: str, started: str, forecasts: pd.DataFrame, **settings: object
+) -> foresight.Earlier:
+    """Write a finished run that left forecasts, made with a calendar of its own on request."""
+    (runs / name / "inputs" / "prior").mkdir(parents=True)
+    forecasts.to_parquet(runs / name / "forecasts.parquet", index=False)
+    manifest.write_json(runs / name / "inputs" / "settings.json", {"calendar": settings})
+    return foresight.Earlier(runs / name, name[:7], dt.datetime.fromisoformat(started))
+
+
+def one_forecast(site: str, cutoff: str, month: str, yhat: float) -> pd.DataFrame:
+    """A forecast of one month of a site's calls."""
+    row = {"site": site, "service": "calls", "unit": "calls", "freq": "MS", "yhat": yhat, "lo80": 1.0, "hi80": 9.0}
+    row |= {"cutoff": pd.Timestamp(cutoff), "ds": pd.Timestamp(f"{month}-01"), "reconstructed": False}
+    return pd.DataFrame([row])
+
+
+def test_a_month_run_again_for_one_site_loses_no_other_site(tmp_path: Path) -> None:
+    both = pd.concat([one_forecast(site, "2026-03-31", "2026-04", 5.0) for site in ("Cork", "Dublin")])
+    first = an_earlier_run(tmp_path, "2026-03.1", "2026-04-02T00:00:00+00:00", both)
+    again = one_forecast("Cork", "2026-03-31", "2026-04", 6.0)
+    second = an_earlier_run(tmp_path, "2026-03", "2026-04-04T00:00:00+00:00", again)
+    before = carried_over(None, one_forecast("Cork", "2026-02-28", "2026-04", 4.0), Calendar())
+    for folder in (tmp_path / "2026-03.1", tmp_path / "2026-03", tmp_path / "now"):
+        (folder / "inputs" / "prior").mkdir(parents=True, exist_ok=True)
+        before.to_parquet(folder / "inputs" / "prior" / "demand_record.parquet", index=False)
+    foresight.keep([second, first], tmp_path / "now" / "inputs")
+    found = kept_record(tmp_path / "now")
+    assert found[["site", "cutoff", "volume"]].to_numpy().tolist() == [
+        ["Cork", pd.Timestamp("2026-02-28"), 4.0],
+        ["Cork", pd.Timestamp("2026-03-31"), 6.0],
+        ["Dublin", pd.Timestamp("2026-03-31"), 5.0],
+    ]
+
+
+def test_runs_without_a_record_of_their_own_are_all_taken_into_the_first(tmp_path: Path) -> None:
+    older = [
+        an_earlier_run(
+            tmp_path, "2026-03", "2026-04-02T00:00:00+00:00", one_forecast("Cork", "2026-03-31", "2026-04", 5)
+        ),
+        an_earlier_run(
+            tmp_path, "2026-02", "2026-03-02T00:00:00+00:00", one_forecast("Cork", "2026-02-28", "2026-04", 4)
+        ),
+        an_earlier_run(
+            tmp_path, "2026-01", "2026-02-02T00:00:00+00:00", pd.DataFrame({"site": ["Cork"]})
+        ),  # another form
+    ]
+    (tmp_path / "now" / "inputs" / "prior").mkdir(parents=True)
+    foresight.keep(older, tmp_path / "now" / "inputs")
+    assert kept_record(tmp_path / "now")["volume"].tolist() == [4.0, 5.0]
+
+
+def test_months_of_another_calendar_are_not_kept(tmp_path: Path) -> None:
+    weeks = {"start_month": 7, "pattern": "4-4-5", "year_end": "last Saturday of June"}
+    forecasts = one_forecast("Cork", "2026-03-31", "2026-04", 5)
+    older = an_earlier_run(tmp_path, "2026-03", "2026-04-02T00:00:00+00:00", forecasts, **weeks)
+    (tmp_path / "now" / "inputs" / "prior").mkdir(parents=True)
+    foresight.keep([older], tmp_path / "now" / "inputs")
+    assert list((tmp_path / "now" / "inputs" / "prior").iterdir()) == []
+
+
+def test_half_a_file_leaves_nothing_and_ends_no_run(tmp_path: Path) -> None:
+    forecasts = one_forecast("Cork", "2026-03-31", "2026-04", 5)
+    older = an_earlier_run(tmp_path, "2026-03", "2026-04-02T00:00:00+00:00", forecasts)
+    (older.folder / "forecasts.parquet").write_bytes(b"PAR1 and no more")
+    (tmp_path / "now" / "inputs" / "prior").mkdir(parents=True)
+    foresight.keep([older], tmp_path / "now" / "inputs")
+    assert list((tmp_path / "now" / "inputs" / "prior").iterdir()) == []
 
 
 def test_status_lists_the_runs_by_month_the_newest_first(months: Path) -> None:

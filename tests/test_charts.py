@@ -17,6 +17,9 @@ import small_results as small
 from opsanalytics import charts
 from opsanalytics.budget import budget_variance
 from opsanalytics.charts import canvas, panels, sheet
+from opsanalytics.demand import DemandForecast
+from opsanalytics.demand.components import Components, decompose, seasonal_indices, strength
+from opsanalytics.demand.value import ForecastValue, value_of
 from opsanalytics.formats import MISSING_MONTHS
 from opsanalytics.periods import month_range
 from opsanalytics.settings import Settings
@@ -45,6 +48,10 @@ def every_chart(name: str = "parcels") -> dict[str, Axes]:
         "pareto": charts.pareto(variance, "pl_line"),
         "heat_map": charts.heat_map(variance),
         "forecast_fan": charts.forecast_fan(demand, small.SITE, name),
+        "decomposition": charts.decomposition(parts(), strength(parts()), name, small.SITE, small.PERIOD, name),
+        "seasonal_indices": charts.seasonal_indices(seasonal_indices(parts()), "week", name, small.SITE, small.PERIOD),
+        "calendar_heat_map": charts.calendar_heat_map(parts().observed, name, small.SITE, small.PERIOD, unit=name),
+        "forecast_errors": charts.forecast_errors(value(demand, name), small.SITE, name),
         "monthly_volumes": charts.monthly_volumes(demand, small.SITE, name),
         "seasonal_shape": charts.seasonal_shape(demand, small.SITE, name),
         "backtest_accuracy": charts.backtest_accuracy(demand),
@@ -52,6 +59,20 @@ def every_chart(name: str = "parcels") -> dict[str, Axes]:
         "monthly_fte": charts.monthly_fte(staffing),
         "monthly_cost": charts.monthly_cost(staffing),
     }
+
+
+def parts() -> Components:
+    """Eight weeks of days to the end of PERIOD, 100 each but for Mondays of 140."""
+    days = pd.date_range("2026-01-04", "2026-02-28", freq="D").as_unit("us")
+    return decompose(pd.Series(100.0, days).mask(days.day_of_week == 0, 140.0), "D")
+
+
+def value(demand: DemandForecast, service: str) -> ForecastValue:
+    """Forecasts on record of the last two months: 3,000 each."""
+    rows = {"site": small.SITE, "service": service, "unit": "parcels", "volume": 3000.0, "lo80": 2900.0, "hi80": 3100.0}
+    cutoffs = pd.DatetimeIndex(["2025-12-31", "2026-01-31"]).as_unit("us")
+    recorded = pd.DataFrame({**rows, "period": ["2026-01", "2026-02"], "cutoff": cutoffs, "lead": 1})
+    return value_of(demand.monthly, recorded, None, period=small.PERIOD, entity=small.SITE)
 
 
 def bars(ax: Axes, gid: str) -> list[Any]:
@@ -132,7 +153,7 @@ def luminance(colour: Any) -> float:
 
 
 HORIZONTAL = {"variance_bars", "outlook_bars", "backtest_accuracy", "bridge", "movement", "pareto"}
-WITHOUT_LENGTHS = {"heat_map"}
+WITHOUT_LENGTHS = {"heat_map", "calendar_heat_map"}
 
 
 def test_each_chart_is_one_figure_on_a_zero_base_line_and_says_message_entity_and_month() -> None:
@@ -701,6 +722,34 @@ def test_months_show_actual_solid_forecast_hatched_and_a_month_in_progress_in_gr
     assert [bar.get_height() for bar in bars(calls, "AC, month in progress")] == [2700]
     assert not bars(calls, "AC")
     assert heading(ax, "message") == "parcels: about 3,400 expected in Mar 2026"
+
+
+def test_a_month_to_come_bears_its_range_and_a_past_one_none() -> None:
+    demand = small.demand()
+    share = (demand.monthly["scenario"] == "FC").map({True: 0.1, False: float("nan")})
+    monthly = demand.monthly.assign(
+        lo80=demand.monthly["volume"] * (1 - share), hi80=demand.monthly["volume"] * (1 + share)
+    )
+    ax = charts.monthly_volumes(dataclasses.replace(demand, monthly=monthly), small.SITE, "parcels")
+    (ranges,) = [each for each in ax.collections if each.get_gid() == "range"]
+    ends = [tuple(float(y) for _, y in segment) for segment in ranges.get_segments()]  # type: ignore[attr-defined]
+    assert ends == [pytest.approx((3069, 3751)), pytest.approx((2970, 3630))]
+
+
+def test_the_fan_says_how_many_actuals_the_interval_held_in_the_backtest() -> None:
+    assert "80 % held 79 % in the backtest" in heading(
+        charts.forecast_fan(small.demand(), small.SITE, "parcels"), "caption"
+    )
+    untested = dataclasses.replace(small.demand(), accuracy=small.demand().accuracy.iloc[:0])
+    assert "backtest" not in heading(charts.forecast_fan(untested, small.SITE, "parcels"), "caption")
+
+
+def test_a_forecast_of_the_sum_for_comparison_is_neither_forecast_nor_yardstick() -> None:
+    demand = small.demand()
+    rows = demand.accuracy[demand.accuracy["model"] == "prophet"].assign(model="direct", wape=0.001)
+    scores = pd.concat([demand.accuracy, rows])
+    ax = charts.backtest_accuracy(dataclasses.replace(demand, accuracy=scores))
+    assert heading(ax, "message") == "The forecast beats the yardstick in 1 of 2 series"
 
 
 def test_months_are_the_eighteen_up_to_the_month_and_the_twelve_ahead() -> None:

@@ -13,7 +13,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -265,7 +265,9 @@ def keep_prior(prior: Path | None, folder: Path) -> None:
     that a month run again in part does not hide it: a copy of its figures, run.parquet (one row: period, name,
     currency, minor_digits, and the view: structure, one_offs) and actuals.parquet (its ledger up to its own month by
     period, cost_centre, account, with amount_cents and one_off_cents, int64). outlook.parquet is the latest that any
-    of these runs left in that currency. What a run of an older version lacks is left out.
+    of these runs left in that currency. demand_record.parquet and overrides.parquet grow from run to run: each month's
+    demand as it was last forecast at each cutoff, and the overrides as they stood in each run, with the moment (UTC) at
+    which it was made. What a run of an older version lacks is left out.
     """
     kept = folder / "inputs" / "prior"
     kept.mkdir(parents=True, exist_ok=True)
@@ -282,6 +284,7 @@ def keep_prior(prior: Path | None, folder: Path) -> None:
             shutil.copyfile(source, kept / source.name)
     _keep_comments(prior, kept)
     _keep_sums(reported, kept)
+    _keep_foresight(earlier, folder / "inputs")
 
 
 def _finished_until(prior: Path) -> list[Path]:
@@ -322,6 +325,14 @@ def _keep_comments(prior: Path, kept: Path) -> None:
     whole = pd.concat(frames, ignore_index=True)
     key = [name for name in _COMMENTED_ON if name in whole.columns]
     whole.drop_duplicates(key, keep="last").to_parquet(kept / _COMMENTARY, index=False)
+
+
+def _keep_foresight(earlier: Sequence[Path], inputs: Path) -> None:
+    """Keep what the runs before, the newest first, said of the months to come."""
+    from opsanalytics.batch.foresight import Earlier, keep
+
+    found = [(run, read_manifest(run) or {}) for run in earlier]
+    keep([Earlier(run, str(m["period"]), dt.datetime.fromisoformat(m["started"])) for run, m in found], inputs)
 
 
 def _keep_sums(prior: Path, kept: Path) -> None:

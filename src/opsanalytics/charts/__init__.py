@@ -15,13 +15,18 @@ from threading import Thread
 from opsanalytics.charts.bridges import bridge, movement
 from opsanalytics.charts.budget import outlook_bars, plan_actual_columns, variance_bars
 from opsanalytics.charts.causes import heat_map, pareto
+from opsanalytics.charts.components import calendar_heat_map, decomposition, seasonal_indices
 from opsanalytics.charts.demand import backtest_accuracy, forecast_fan, monthly_volumes, seasonal_shape
+from opsanalytics.charts.demand_value import forecast_errors
 from opsanalytics.charts.staffing import monthly_cost, monthly_fte, required_staff
 from opsanalytics.charts.year import monthly_trend
 
 __all__ = [
     "backtest_accuracy",
     "bridge",
+    "calendar_heat_map",
+    "decomposition",
+    "forecast_errors",
     "forecast_fan",
     "heat_map",
     "monthly_cost",
@@ -33,6 +38,7 @@ __all__ = [
     "pareto",
     "plan_actual_columns",
     "required_staff",
+    "seasonal_indices",
     "seasonal_shape",
     "variance_bars",
 ]

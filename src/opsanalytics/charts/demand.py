@@ -35,7 +35,8 @@ def forecast_fan(forecast: DemandForecast, site: str, service: str, freq: str = 
     freq = freq or _shared_frequency(history, ahead)
     history, ahead = _ends(history, ahead, freq)
     unit = _unit(forecast, site, service)
-    caption = _caption(forecast, site, f"{unit} {formats.grain(freq)}: AC and FC with 80 % and 95 % intervals")
+    held = _held(forecast, site, service, freq)
+    caption = _caption(forecast, site, f"{unit} {formats.grain(freq)}: AC, FC with 80 % and 95 % intervals{held}")
     if history.empty and ahead.empty:
         return paper.off(f"{plain(service)}, {caption}", "Neither history nor forecast.")
     ax = paper.canvas(f"{plain(service)}: {_range_message(forecast.period, ahead, freq)}", caption)
@@ -83,7 +84,7 @@ def seasonal_shape(forecast: DemandForecast, site: str, service: str) -> Axes:
 
 
 def monthly_volumes(forecast: DemandForecast, site: str, service: str) -> Axes:
-    """What was and what will be the month's volume? AC solid, FC hatched; a month in progress is grey.
+    """What was and what will be the month's volume? AC solid, FC hatched with its 80 % range; one in progress is grey.
 
     The 18 months up to PERIOD and the 12 ahead, as far as there are any.
     """
@@ -106,8 +107,12 @@ def monthly_volumes(forecast: DemandForecast, site: str, service: str) -> Axes:
     ):
         if len(part):
             ax.bar([place[p] for p in part["period"]], part["volume"], width, label=name, gid=name, **style)
+    ranges = rows.reindex(columns=["period", "lo80", "hi80"])[rows["period"] > forecast.period].dropna()
+    if len(ranges):
+        style = {"color": paper.INK, "linewidth": 1.4, "label": "80 % range", "gid": "range", "zorder": 4}
+        ax.vlines([place[p] for p in ranges["period"]], ranges["lo80"], ranges["hi80"], **style)
     paper.months_below(ax, months)
-    paper.numbers_left(ax, [float(v) for v in rows["volume"]])
+    paper.numbers_left(ax, [float(v) for v in (*rows["volume"], *ranges["hi80"])])
     paper.zero_line(ax)
     paper.legend(ax)
     return paper.finished(ax)
@@ -145,15 +150,24 @@ def backtest_accuracy(forecast: DemandForecast, *, top: int = 15) -> Axes:
 
 
 _KEY = ["site", "service", "freq"]
+_YARDSTICK, _DIRECT = "seasonal naive", "direct"
+
+
+def _held(forecast: DemandForecast, site: str, service: str, freq: str) -> str:
+    """Say how often the 80 % interval held the actual in the backtest."""
+    scores = _scores(forecast)
+    own = scores[(scores[_KEY] == [site, service, freq]).all(axis=1) & scores["used"] & scores["coverage80"].notna()]
+    return (
+        f" (80 % held {formats.number(100 * float(own['coverage80'].iloc[0]))} % in the backtest)" if len(own) else ""
+    )
 
 
 def _scores(forecast: DemandForecast) -> pd.DataFrame:
-    """Mark which scores are of a model that the forecasts use; the others are yardsticks."""
-    made = forecast.forecasts[~forecast.forecasts["reconstructed"].astype(bool)]
-    made = made[[*_KEY, "model"]].drop_duplicates().assign(used=True)
-    scores = forecast.accuracy[forecast.accuracy["wape"].notna()]
-    scores = scores.merge(made, on=[*_KEY, "model"], how="left", validate="many_to_one")
-    return scores.assign(used=scores["used"].notna())
+    """Mark which scores are of the forecasts; the others are yardsticks. A forecast of a sum for comparison is out."""
+    scores = forecast.accuracy
+    scores = scores[scores["wape"].notna() & (scores["model"] != _DIRECT)]
+    alone = scores.groupby(_KEY, dropna=False)["model"].transform("size") == 1
+    return scores.assign(used=(scores["model"] != _YARDSTICK) | alone)
 
 
 def _score_name(scores: pd.DataFrame, site: str, service: str, freq: str) -> str:

@@ -77,11 +77,11 @@ def grid(first: pd.Timestamp, last: pd.Timestamp, freq: str) -> pd.DatetimeIndex
     return pd.date_range(first, last, freq=freq).as_unit("us")
 
 
-def steps_after(cutoff: pd.Timestamp, ds: pd.DatetimeIndex, freq: str) -> np.ndarray:
+def steps_after(cutoff: pd.Timestamp | pd.DatetimeIndex, ds: pd.DatetimeIndex, freq: str) -> np.ndarray:
     """How many steps after `cutoff` does each stamp lie? The first stamp after it is step 1.
 
-    `cutoff` is the last moment seen (for days and intraday, its whole day). Intraday steps are counted in days: the
-    uncertainty of an interval grows with the days between, not with the number of intervals.
+    `cutoff` is the last moment seen (for days and intraday, its whole day), one for all or one for each. Intraday steps
+    are counted in days: the uncertainty of an interval grows with the days between, not with the number of intervals.
     """
     if freq == "MS":
         return np.asarray((ds.year - cutoff.year) * 12 + (ds.month - cutoff.month), dtype=np.int64)

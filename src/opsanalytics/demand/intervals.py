@@ -1,10 +1,11 @@
-"""Intervals: how wide the forecast's errors were, turned into how wide its intervals must be.
+"""Intervals: how far forecasts really missed, in units of how far the model thought they might.
 
-Split conformal prediction: the errors of forecasts made at earlier cutoffs are measured in units of
-the forecast's own scale, and a level's half-width is their empirical quantile, counted with the
-one unseen error to come. Source: J. Lei et al., Distribution-Free Predictive Inference for
-Regression, JASA 2018, section 2.2. Errors of one cutoff move together, so the
-coverage is right on average, not by theorem.
+A model gives each step a standard deviation. At earlier cutoffs the errors are known: measured in those deviations,
+their quantiles say how many deviations an interval needs. That is split conformal prediction with a scale of its own
+for each series and step (J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani and L. Wasserman, Distribution-Free
+Predictive Inference for Regression, 2018, section 5.2), recent cutoffs weighing more (R. F. Barber, E. J. Candes, A.
+Ramdas and R. J. Tibshirani, Conformal Prediction Beyond Exchangeability, 2023). Errors of one cutoff move together, so
+the coverage is right on average, not by theorem.
 """
 
 from __future__ import annotations
@@ -14,126 +15,100 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 LEVELS = (60, 80, 90, 95)
-OWN_ERRORS = 30  # errors in a bucket from which a series speaks for itself
-SPREAD_FLOOR = 0.2  # of the panel's median spread
-UNLIKE = 4.0  # times the panel's typical error over spread
+FADING = 0.7  # weight of a cutoff beside the next later one
+OWN_AT_LEAST = 8  # cutoffs for which the panel counts beside those of the series itself
+USUAL_AT_LEAST = 4  # cutoffs of one series for which the usual quantiles count beside the panel's
+_USUAL_STRETCH = {60: 1.05, 80: 1.1, 90: 1.15, 95: 1.2}  # of the normal quantile: errors have longer tails
+
+Floats = NDArray[np.float64]
 
 
 def calibrate(
-    errors: pd.DataFrame,
-    levels: Sequence[int] = LEVELS,
-    *,
-    edges: Sequence[int],
-    spreads: pd.Series,
-    minimum: int = OWN_ERRORS,
+    errors: pd.DataFrame, levels: Sequence[int] = LEVELS, *, edges: Sequence[int], names: Sequence[str]
 ) -> pd.DataFrame:
-    """How wide is each level's interval at each horizon? DataFrame[unique_id, bucket, level, width].
+    """How many deviations wide is half of each level's interval? DataFrame[unique_id, bucket, level, width].
 
-    `errors` has unique_id, step (1 is the first after the cutoff) and error, (y - yhat) / scale; missing errors are
-    left out. `edges` are the last steps of the buckets but the open last one. `spreads` (index
-    unique_id) is each series' in-sample spread in the same units; it names the series to answer for.
-    width is the ceil((n + 1) level) smallest of the n absolute errors of the series and bucket. With fewer than
-    `minimum` of them, the errors of the whole panel are taken, each divided by its series' spread, times the own
-    spread; with too few of those, the nearest bucket that has enough; with none, the normal quantile of the spread.
-    A spread counts as SPREAD_FLOOR of the panel's median one where it is smaller (but for a series without any
-    error), and as the median one where there is none. A series whose errors over its spread are typically more than
-    UNLIKE times the panel's speaks for itself only, with the errors it has.
-    Widths never fall with the horizon or the level. A series without a spread, alone, has NaN.
+    `errors` has unique_id, origin (0 the latest cutoff, 1 the one before ...), step (1 is the first after the cutoff)
+    and ratio, |y - yhat| / deviation; missing ratios are left out. `edges` are the last steps of the buckets but the
+    open last one; `names` the series to answer for. The panel's quantile of a bucket is that of all its errors, those
+    of a cutoff weighing FADING of the next later one's; where a bucket has none, the nearest one with some stands in.
+    It is averaged with the normal quantile, which counts as USUAL_AT_LEAST cutoffs of one series, and the series' own
+    quantile with both, which count as OWN_AT_LEAST cutoffs of its. Widths never fall with the level.
     """
-    table = errors.dropna(subset=["error"])
-    table = table.assign(
-        size=table["error"].abs(),
-        bucket=np.searchsorted(np.asarray(edges), table["step"].to_numpy(), side="left"),
-    )
-    spreads = _usable_spreads(table, spreads.astype("float64"))
-    table["spread"] = table["unique_id"].map(spreads).to_numpy(dtype=np.float64)
-    odd = _unlike(table)
-    pooled = _pooled(table[~table["unique_id"].isin(odd)], len(edges) + 1, minimum)
-    own: dict[tuple[str, int], np.ndarray] = {}
-    for name, rows in table.groupby("unique_id"):
-        for bucket, values in rows["size"].groupby(rows["bucket"].to_numpy()):
-            own[str(name), int(str(bucket))] = np.sort(values.to_numpy())
-    blocks = [
-        _series_widths(str(series), float(spread), own, pooled, len(edges) + 1, levels, 1 if series in odd else minimum)
-        for series, spread in spreads.sort_index().items()
-    ]
-    return (
-        pd.concat(blocks, ignore_index=True)
-        if blocks
-        else pd.DataFrame(columns=["unique_id", "bucket", "level", "width"])
-    )
-
-
-def half_widths(widths: pd.DataFrame, unique_id: str, steps: np.ndarray, edges: Sequence[int]) -> dict[int, np.ndarray]:
-    """Return for each level the calibrated half-width, in units of the scale, at each step."""
-    own = widths[widths["unique_id"] == unique_id].pivot(index="bucket", columns="level", values="width")
-    bucket = np.searchsorted(np.asarray(edges), steps, side="left")
-    return {int(level): own[level].reindex(bucket).to_numpy(dtype=np.float64) for level in own.columns}
-
-
-def conformal_quantile(sizes: np.ndarray, level: int) -> float:
-    """Return the ceil((n + 1) level / 100) smallest of n sorted sizes, the largest where that is beyond n."""
-    rank = -(-(len(sizes) + 1) * level // 100)
-    return float(sizes[min(rank, len(sizes)) - 1])
-
-
-def _usable_spreads(table: pd.DataFrame, spreads: pd.Series) -> pd.Series:
-    """Return the spreads with those that are next to nothing raised, and the panel's median where there is none."""
-    median = float(spreads[spreads > 0].median())
-    if np.isnan(median):
-        return spreads
-    largest = table.groupby("unique_id")["size"].max().reindex(spreads.index).fillna(0.0)
-    exact = (spreads == 0) & (largest == 0)
-    return spreads.fillna(median).clip(lower=SPREAD_FLOOR * median).mask(exact, 0.0)
-
-
-def _unlike(table: pd.DataFrame) -> set[str]:
-    """Return the series whose typical error, over the spread, is beyond UNLIKE times that of the panel's middle."""
-    usable = table[table["spread"] > 0]
-    typical = (usable["size"] / usable["spread"]).groupby(usable["unique_id"]).median()
-    middle = typical.quantile(interpolation="lower") if len(typical) else 0.0
-    return set(typical.index[typical > UNLIKE * middle])
-
-
-def _pooled(table: pd.DataFrame, buckets: int, minimum: int) -> dict[int, np.ndarray]:
-    """Return each bucket's sorted errors of the panel over their spreads (the nearest bucket's where too few)."""
-    usable = table[table["spread"] > 0]
-    scaled = usable["size"] / usable["spread"]
-    found = {int(bucket): np.sort(values.to_numpy()) for bucket, values in scaled.groupby(usable["bucket"])}
-    enough = [bucket for bucket, values in found.items() if len(values) >= min(minimum, 10)]
-    if not enough:
-        return {}
-    return {bucket: found[min(enough, key=lambda other: (abs(other - bucket), -other))] for bucket in range(buckets)}
-
-
-def _series_widths(
-    name: str,
-    spread: float,
-    own: dict[tuple[str, int], np.ndarray],
-    pooled: dict[int, np.ndarray],
-    buckets: int,
-    levels: Sequence[int],
-    minimum: int,
-) -> pd.DataFrame:
-    table = np.empty((buckets, len(levels)))
+    known = errors.dropna(subset=["ratio"])
+    bucket = np.searchsorted(np.asarray(edges), known["step"].to_numpy(), side="left")
+    ratio, age = known["ratio"].to_numpy(dtype=np.float64), known["origin"].to_numpy(dtype=np.int64)
+    weight, owner = FADING**age, known["unique_id"].to_numpy(dtype=object)
     ordered = sorted(levels)
-    nothing = np.empty(0)
-    for bucket in range(buckets):
-        sizes = own.get((name, bucket), nothing)
-        if len(sizes) >= minimum or (len(sizes) and not pooled):
-            table[bucket] = [conformal_quantile(sizes, level) for level in ordered]
-        elif pooled:
-            table[bucket] = [spread * conformal_quantile(pooled[bucket], level) for level in ordered]
-        else:
-            table[bucket] = [spread * NormalDist().inv_cdf(0.5 + level / 200) for level in ordered]
-    table = np.maximum.accumulate(np.maximum.accumulate(table, axis=0), axis=1)
+    panel = _panel(ratio, weight, owner, age, bucket, len(edges) + 1, ordered)
+    own_rows = {name: np.flatnonzero(owner == name) for name in dict.fromkeys(owner)}
+    blocks = []
+    for name in names:
+        rows = own_rows.get(name, np.empty(0, dtype=np.int64))
+        table = np.array(
+            [_own(ratio, weight, age, rows[bucket[rows] == one], ordered, panel[one]) for one in range(len(edges) + 1)]
+        )
+        blocks.append(np.maximum.accumulate(table, axis=1))
+    count = len(edges) + 1
     return pd.DataFrame(
         {
-            "unique_id": name,
-            "bucket": np.repeat(np.arange(buckets), len(ordered)),
-            "level": np.tile(ordered, buckets),
-            "width": table.ravel(),
+            "unique_id": np.repeat(np.asarray(names, dtype=object), count * len(ordered)),
+            "bucket": np.tile(np.repeat(np.arange(count), len(ordered)), len(names)),
+            "level": np.tile(ordered, count * len(names)),
+            "width": np.concatenate(blocks).ravel() if blocks else np.empty(0),
         }
-    )
+    ).astype({"unique_id": "str"})
+
+
+def usual_quantile(level: int) -> float:
+    """Return how many deviations hold an outcome so many times in a hundred, where nothing was measured."""
+    return NormalDist().inv_cdf(0.5 + level / 200) * _USUAL_STRETCH.get(level, 1.0)
+
+
+def weighted_quantile(sizes: Floats, weights: Floats, level: int) -> float:
+    """Return the smallest size that, with the smaller ones, bears `level` per cent of all weight and of one unseen
+    error's.
+
+    The unseen one weighs as the mean of the others and is larger than all; where that is asked for, the largest
+    answers.
+    """
+    order = np.argsort(sizes, kind="stable")
+    reached = np.cumsum(weights[order])
+    wanted = (reached[-1] + weights.mean()) * level / 100
+    place = int(np.searchsorted(reached, wanted * (1 - 1e-12), side="left"))
+    return float(sizes[order][min(place, len(sizes) - 1)])
+
+
+def _panel(
+    ratio: Floats,
+    weight: Floats,
+    owner: np.ndarray,
+    age: np.ndarray,
+    bucket: np.ndarray,
+    buckets: int,
+    levels: list[int],
+) -> Floats:
+    """Return the quantiles of the whole panel: buckets by levels."""
+    usual = np.array([usual_quantile(level) for level in levels])
+    found = np.tile(usual, (buckets, 1))
+    filled = [one for one in range(buckets) if (bucket == one).any()]
+    for one in range(buckets):
+        if not filled:
+            break
+        rows = bucket == min(filled, key=lambda other: (abs(other - one), other))
+        looks = len(set(zip(owner[rows], age[rows], strict=True)))
+        measured = np.array([weighted_quantile(ratio[rows], weight[rows], level) for level in levels])
+        found[one] = (looks * measured + USUAL_AT_LEAST * usual) / (looks + USUAL_AT_LEAST)
+    return found
+
+
+def _own(ratio: Floats, weight: Floats, age: np.ndarray, rows: np.ndarray, levels: list[int], panel: Floats) -> Floats:
+    """Return a series' own quantiles, averaged with the panel's."""
+    if not len(rows):
+        return panel
+    looks = len(np.unique(age[rows]))
+    measured = np.array([weighted_quantile(ratio[rows], weight[rows], level) for level in levels])
+    return np.asarray((looks * measured + OWN_AT_LEAST * panel) / (looks + OWN_AT_LEAST))

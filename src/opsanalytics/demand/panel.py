@@ -1,13 +1,15 @@
-"""Panel: many series in one call, each forecast on its own, their errors calibrated together.
+"""Panel: many series in one call, forecast together, their errors calibrated together.
 
 Long frames in and out. A series that cannot be forecast is named in `frame.attrs["notes"]` and the
-rest goes on. Work is spread over series and cutoffs; results do not depend on how.
+rest goes on. Each cutoff is forecast by itself, from what was known at it; work is spread over blocks of series, and
+results do not depend on how.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
@@ -15,22 +17,23 @@ import pandas as pd
 
 from opsanalytics.demand import effects as fx
 from opsanalytics.demand.frequency import (
+    DAY,
     bucket_edges,
     check_frequency,
     infer_frequency,
     interval,
     is_intraday,
+    season_length,
     steps_after,
 )
-from opsanalytics.demand.intervals import LEVELS, calibrate, half_widths
-from opsanalytics.demand.series import Job, SeriesForecast, forecast_series
+from opsanalytics.demand.intervals import LEVELS, calibrate
+from opsanalytics.demand.models import FAST, FULL, Near, Run, combined, intraday
+from opsanalytics.demand.progress import progress_bar
+from opsanalytics.demand.series import Job, Prepared, SeriesForecast, finish, prepare
 
-TIERS = ("fast", "full")
+TIERS = (FAST, FULL)
 WINDOWS = 3
-SCORE_COLUMNS = [
-    *("unique_id", "origin", "cutoff", "ds", "step", "y", "yhat", "naive", "scale", "naive_scale"),
-    *("error", "naive_error", "model", "spread", "positive"),
-]
+SCORE_COLUMNS = ["unique_id", "origin", "cutoff", "ds", "step", "y", "yhat", "naive", "deviation", "ratio", "model"]
 
 
 def forecast_panel(
@@ -39,46 +42,44 @@ def forecast_panel(
     freq: str,
     *,
     levels: Sequence[int] = LEVELS,
-    tier: str = "full",
+    tier: str = FULL,
     events: pd.DataFrame | None = None,
     country: str | None = None,
     seed: int = 0,
     n_jobs: int = 1,
     executor: Executor | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """What comes in the next `horizon` steps of each series? DataFrame[unique_id, ds, yhat, lo.., hi.., model].
 
     `history` is long: unique_id, ds, y (missing: not recorded), one frequency `freq` for all. Steps count from each
     series' last row; closed days and intervals have no row. lo and hi of each level are
-    calibrated on three rolling origins (see `calibrate`); series that were never negative never are forecast so.
-    `events` has ds, name, kind, known_ahead and perhaps unique_id, `country` is an ISO code; both count for days and
-    intervals only. Both tiers are one method for now. `executor` takes any concurrent.futures
-    executor and goes before `n_jobs` threads; neither changes a number. Rows are sorted by unique_id and ds.
-    Series left out and fallbacks are named in `attrs["notes"]`. ValueError for an unknown tier, a horizon below 1,
-    missing columns (of the history or the events), stamps with a time zone, a frequency that is not understood and
-    levels that are no whole numbers between 0 and 100.
+    calibrated on rolling origins (see `calibrate`); series that were never negative never are forecast so.
+    `events` has ds, name, kind, known_ahead and perhaps unique_id, `country` is an ISO code for its holidays and, by
+    months, for trading days. `tier`: "fast" leaves out the models that cost or gain least. Nothing is drawn at random:
+    `seed` is there for callers that pass one, and changes no number. `executor` takes any concurrent.futures
+    executor and goes before `n_jobs` threads; neither changes a number. `progress` shows a bar. Rows are sorted by
+    unique_id and ds. Series left out and fallbacks are named in `attrs["notes"]`. ValueError for an unknown tier, a
+    horizon below 1, missing columns (of the history or the events), stamps with a time zone, a frequency that is not
+    understood and levels that are no whole numbers between 0 and 100.
     """
     _check_request(history, horizon, freq, levels, events, tier)
     series, notes = _split(history, freq)
-    table = _effects(series, horizon, freq, events, country)
-    jobs = [_job(name, y, y.index[-1], horizon, freq, table[name], seed) for name, y in series.items()]
-    origins = _origins(series, horizon, freq, table, WINDOWS, seed)
-    results = run_jobs(jobs + [job for _, job in origins], n_jobs, executor)
+    asked = _asked(series, horizon, freq, events, country)
+    jobs = [_job(name, y, y.index[-1], asked) for name, y in series.items()]
+    origins = _origins(series, asked, WINDOWS)
+    groups = [0] * len(jobs) + [1 + origin for origin, _ in origins]
+    with pool(n_jobs, executor) as run:
+        results = forecasts([*jobs, *(job for _, job in origins)], groups, tier=tier, run=run, progress=progress)
     final, notes = _kept(results[: len(jobs)], notes)
-    scored = score(
-        [
-            (origin, result, series[job.unique_id])
-            for (origin, job), result in zip(origins, results[len(jobs) :], strict=True)
-        ],
-        freq,
-    )
-    widths = calibrate(scored, levels, edges=bucket_edges(freq), spreads=spreads(final))
-    frames = [
-        bounded(result.points.assign(unique_id=result.job.unique_id, model=result.model), result, widths, freq)
-        for result in final
-    ]
+    tests = zip(origins, results[len(jobs) :], strict=True)
+    scored = score([(origin, result) for (origin, _), result in tests], series, freq)
+    names = [result.job.unique_id for result in final]
+    widths = calibrate(scored, levels, edges=bucket_edges(freq), names=names)
+    points = points_of(final, freq)
+    frames = [bounded(points, widths, freq)] if len(points) else []
     forecast = _stacked(frames, ["unique_id", "ds", "yhat", *bound_names(levels), "model"])
-    forecast.attrs["notes"] = sorted({*notes, *without_interval(widths)})
+    forecast.attrs["notes"] = sorted({*notes, *without_interval(final)})
     return forecast
 
 
@@ -89,33 +90,91 @@ def backtest(
     *,
     windows: int = WINDOWS,
     levels: Sequence[int] = LEVELS,
+    tier: str = FULL,
     events: pd.DataFrame | None = None,
     country: str | None = None,
     seed: int = 0,
     n_jobs: int = 1,
     executor: Executor | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """How good would this have been? One row per series, cutoff and ds: y, yhat, lo.., hi.., yardstick, model.
 
-    Rolling origins: the last cutoff lies `horizon` values before the end (a third of a history shorter than
-    three horizons), each earlier one horizon / windows further back. The model is fitted anew at each and sees
-    nothing after it. The intervals of a cutoff are calibrated on the other cutoffs' errors. `yardstick` is the
-    seasonal naive.
+    Rolling origins: the latest cutoffs lie a third of `horizon` apart (see `_origins`). The models are fitted anew at
+    each and see nothing after it. The intervals of a cutoff are calibrated on the other cutoffs' errors. `yardstick`
+    is the seasonal naive. Other arguments as in `forecast_panel`.
     """
-    _check_request(history, horizon, freq, levels, events)
+    _check_request(history, horizon, freq, levels, events, tier)
     series, notes = _split(history, freq)
-    table = _effects(series, horizon, freq, events, country)
-    origins = _origins(series, horizon, freq, table, windows, seed)
-    results = run_jobs([job for _, job in origins], n_jobs, executor)
+    asked = _asked(series, horizon, freq, events, country)
+    origins = _origins(series, asked, windows)
+    with pool(n_jobs, executor) as run:
+        jobs = [job for _, job in origins]
+        results = forecasts(jobs, [origin for origin, _ in origins], tier=tier, run=run, progress=progress)
     pairs = zip(origins, results, strict=True)
-    rows = loo_bounds(
-        score([(origin, result, series[job.unique_id]) for (origin, job), result in pairs], freq), freq, levels
-    )
-    rows = rows.rename(columns={"naive": "yardstick"})
+    scored = score([(origin, result) for (origin, _), result in pairs], series, freq)
+    rows = loo_bounds(scored, freq, levels).rename(columns={"naive": "yardstick"})
     columns = ["unique_id", "cutoff", "ds", "y", "yhat", *bound_names(levels), "yardstick", "model"]
     rows = _stacked([rows.sort_values(["unique_id", "cutoff", "ds"])], columns)
     rows.attrs["notes"] = list(notes)
     return rows
+
+
+def forecasts(
+    jobs: Sequence[Job], groups: Sequence[int], *, tier: str = FULL, run: Run = map, progress: bool = False
+) -> list[SeriesForecast | str]:
+    """Make every forecast, in the order of `jobs`; a job without one gives the sentence that says why.
+
+    Jobs of one group and frequency learn from each other; those of one group have one cutoff.
+    """
+    prepared: list[Prepared | str] = [_attempt(job) for job in jobs]
+    found: list[SeriesForecast | str] = [one if isinstance(one, str) else "" for one in prepared]
+    together: dict[tuple[int, int], list[int]] = {}
+    for number, (group, one) in enumerate(zip(groups, prepared, strict=True)):
+        if not isinstance(one, str):
+            together.setdefault((group, one.ask.history.season), []).append(number)
+    with progress_bar("Forecasting", len(jobs), shown=progress) as advance:
+        for _, numbers in sorted(together.items()):
+            own = [one for number in numbers if not isinstance(one := prepared[number], str)]
+            answers, near = combined([one.ask for one in own], tier=tier, run=run), _near(own)
+            for place, (number, one, answer) in enumerate(zip(numbers, own, answers, strict=True)):
+                found[number] = finish(one, answer, near.get(place))
+            advance(len(numbers))
+    return found
+
+
+def _near(prepared: Sequence[Prepared]) -> dict[int, Near]:
+    """Forecast the next intervals of those that ask for them, by their number; those of one reach together."""
+    alike: dict[tuple[str, int], list[int]] = {}
+    for number, one in enumerate(prepared):
+        if len(one.near):
+            alike.setdefault((one.job.freq, len(one.near)), []).append(number)
+    found: dict[int, Near] = {}
+    for (freq, reach), numbers in sorted(alike.items()):
+        day = int(DAY / interval(freq))
+        answers = intraday.forecasts([prepared[number].unbroken for number in numbers], reach, day, 7 * day)
+        found |= dict(zip(numbers, answers, strict=True))
+    return found
+
+
+def _attempt(job: Job) -> Prepared | str:
+    """Prepare one job, or say why it cannot be forecast."""
+    try:
+        return prepare(job)
+    except ValueError as error:
+        return f"{job.unique_id}: {error}"
+
+
+@contextmanager
+def pool(n_jobs: int, executor: Executor | None) -> Iterator[Run]:
+    """Give out the `map` of an executor, of so many threads, or the plain one."""
+    if executor is not None:
+        yield executor.map
+    elif n_jobs == 1:
+        yield map
+    else:
+        with ThreadPoolExecutor(max_workers=n_jobs) as pool:
+            yield pool.map
 
 
 def clean_series(rows: pd.DataFrame, freq: str) -> pd.Series:
@@ -136,109 +195,110 @@ def clean_series(rows: pd.DataFrame, freq: str) -> pd.Series:
     return pd.Series(y, index=pd.DatetimeIndex(rows["ds"]).as_unit("us"), name="y").sort_index()
 
 
-def run_jobs(jobs: Sequence[Job], n_jobs: int = 1, executor: Executor | None = None) -> list[SeriesForecast | str]:
-    """Make every forecast, in the order of `jobs`; a job without one gives the sentence that says why."""
-    if executor is not None:
-        return list(executor.map(attempt, jobs))
-    if n_jobs == 1 or len(jobs) < 2:
-        return [attempt(job) for job in jobs]
-    with ThreadPoolExecutor(max_workers=n_jobs) as pool:
-        return list(pool.map(attempt, jobs))
-
-
-def attempt(job: Job) -> SeriesForecast | str:
-    """Forecast one job, or say why not."""
-    try:
-        return forecast_series(job)
-    except ValueError as error:
-        return f"{job.unique_id}: {error}"
-
-
 def score(
-    results: Iterable[tuple[int, SeriesForecast | str, pd.Series]], freq: str, *, days: bool = False
+    results: Iterable[tuple[int, SeriesForecast | str]],
+    actuals: Mapping[str, pd.Series],
+    freq: str,
+    *,
+    days: bool = False,
 ) -> pd.DataFrame:
-    """Return the forecasts that have an actual, with their errors in units of the scale.
+    """Return the forecasts that have an actual, with their errors in units of the deviation they were given.
 
-    `results` are (number of the origin, forecast, actuals with index ds). DataFrame of SCORE_COLUMNS;
-    `days` takes the daily sums of intraday forecasts.
+    `results` are (number of the origin, 0 the latest; forecast), `actuals` the values by unique_id (index ds).
+    DataFrame of SCORE_COLUMNS; `days` takes the daily sums of intraday forecasts.
     """
-    frames = [
-        _scored(origin, result, actual, freq, days) for origin, result, actual in results if not isinstance(result, str)
-    ]
-    kept = [frame for frame in frames if len(frame)]
-    return pd.concat(kept, ignore_index=True)[SCORE_COLUMNS] if kept else pd.DataFrame(columns=SCORE_COLUMNS)
+    kept = [(origin, result) for origin, result in results if not isinstance(result, str)]
+    rows = points_of([result for _, result in kept], freq, days=days)
+    if rows.empty:
+        return pd.DataFrame(columns=SCORE_COLUMNS)
+    lengths = [len(_points(result, days)) for _, result in kept]
+    rows["origin"] = np.repeat([origin for origin, _ in kept], lengths)
+    known = pd.concat({name: actuals[name] for name in rows["unique_id"].unique()})
+    place = known.index.get_indexer(pd.MultiIndex.from_frame(rows[["unique_id", "ds"]]))
+    rows["y"] = np.where(place >= 0, known.to_numpy(dtype=np.float64)[place], np.nan)
+    rows["ratio"] = (rows["y"] - rows["yhat"]).abs() / rows["deviation"].where(rows["deviation"] > 0)
+    scored: pd.DataFrame = rows.loc[rows["y"].notna(), SCORE_COLUMNS].reset_index(drop=True)
+    return scored
 
 
-def bounded(
-    points: pd.DataFrame, result: SeriesForecast, widths: pd.DataFrame, freq: str, *, days: bool = False
-) -> pd.DataFrame:
-    """Return `points` (ds, yhat) with lo and hi of each calibrated level."""
-    scale = result.day_scale if days else result.scale
-    steps = steps_after(result.job.cutoff, pd.DatetimeIndex(points["ds"]), freq)
-    found = half_widths(widths, result.job.unique_id, steps, bucket_edges(freq))
-    yhat = points["yhat"].to_numpy(dtype=np.float64)
-    return _bounds(points, yhat, found, scale.of(yhat), positive=scale.power > 0)
+def points_of(results: Sequence[SeriesForecast], freq: str, *, days: bool = False) -> pd.DataFrame:
+    """Return the points of forecasts one under the other: ds, yhat, naive, deviation, unique_id, model, cutoff,
+    positive (was the series never below zero?) and step."""
+    frames = [_points(result, days) for result in results]
+    if not any(len(frame) for frame in frames):
+        names = ["ds", "yhat", "naive", "deviation", "unique_id", "model", "cutoff", "positive", "step"]
+        return pd.DataFrame(columns=names)
+    lengths = [len(frame) for frame in frames]
+    rows = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+    rows["unique_id"] = pd.array(np.repeat([result.job.unique_id for result in results], lengths), dtype="str")
+    models = [result.day_model if days and result.day_model else result.model for result in results]
+    rows["model"] = pd.array(np.repeat(models, lengths), dtype="str")
+    cutoffs = pd.DatetimeIndex([result.job.cutoff for result in results]).as_unit("us")
+    rows["cutoff"] = cutoffs[np.repeat(np.arange(len(results)), lengths)]
+    rows["positive"] = np.repeat([float(result.job.y.min()) >= 0 for result in results], lengths)
+    rows["step"] = steps_after(pd.DatetimeIndex(rows["cutoff"]), pd.DatetimeIndex(rows["ds"]), freq)
+    return _lent(rows)
 
 
-def loo_bounds(scored: pd.DataFrame, freq: str, levels: Sequence[int], *, prediction: str = "yhat") -> pd.DataFrame:
-    """Return `scored` with bounds, those of each origin calibrated on the errors of the others."""
-    error, scale = ("error", "scale") if prediction == "yhat" else ("naive_error", "naive_scale")
+def _points(result: SeriesForecast, days: bool) -> pd.DataFrame:
+    return result.days if days and result.days is not None else result.points
+
+
+def _lent(rows: pd.DataFrame) -> pd.DataFrame:
+    """Lend a series without a deviation of its own that of the panel's middle one, in proportion to its forecast."""
+    relative = rows["deviation"] / rows["yhat"].abs().where(rows["yhat"] != 0)
+    middle = relative.groupby(rows["unique_id"]).median().median()
+    return rows.assign(deviation=rows["deviation"].fillna(middle * rows["yhat"].abs()))
+
+
+def bounded(rows: pd.DataFrame, widths: pd.DataFrame, freq: str, *, point: str = "yhat") -> pd.DataFrame:
+    """Return rows (unique_id, step, deviation, positive and the `point`) with lo and hi of each calibrated level."""
+    edges = np.asarray(bucket_edges(freq))
+    table = widths.pivot(index=["unique_id", "bucket"], columns="level", values="width")
+    bucket = np.searchsorted(edges, rows["step"].to_numpy(), side="left")
+    place = table.index.get_indexer(pd.MultiIndex.from_arrays([rows["unique_id"], bucket]))
+    centre, size = (rows[name].to_numpy(dtype=np.float64) for name in (point, "deviation"))
+    columns: dict[str, np.ndarray] = {}
+    for level in sorted(int(level) for level in table.columns):
+        width = np.where(place >= 0, table[level].to_numpy()[place], np.nan) * size
+        low = centre - width
+        columns[f"lo{level}"] = np.where(rows["positive"].to_numpy(), np.maximum(low, 0.0), low)
+        columns[f"hi{level}"] = centre + width
+    return rows.assign(**columns)
+
+
+def loo_bounds(scored: pd.DataFrame, freq: str, levels: Sequence[int], *, naive: bool = False) -> pd.DataFrame:
+    """Return `scored` with bounds, those of each origin calibrated on the errors of the others.
+
+    `naive` bounds the yardstick instead, by its own errors in units of the same deviations.
+    """
     edges = bucket_edges(freq)
+    point = "naive" if naive else "yhat"
+    size = scored["deviation"].where(scored["deviation"] > 0).to_numpy(dtype=np.float64)
+    ratio = (scored["y"] - scored[point]).abs().to_numpy(dtype=np.float64) / size
+    scored = scored.assign(ratio=np.where(scored["ratio"].isna(), np.nan, ratio))
     frames = []
     for origin in sorted(scored["origin"].unique()):
         own, others = scored[scored["origin"] == origin], scored[scored["origin"] != origin]
-        spreads = own.groupby("unique_id")["spread"].first()
-        widths = calibrate(others.assign(error=others[error]), levels, edges=edges, spreads=spreads)
-        for name, rows in own.groupby("unique_id"):
-            found = half_widths(widths, str(name), rows["step"].to_numpy(), edges)
-            size, centre = rows[scale].to_numpy(dtype=np.float64), rows[prediction].to_numpy(dtype=np.float64)
-            frames.append(_bounds(rows, centre, found, size, positive=bool(rows["positive"].iloc[0])))
+        age = (others["origin"] - origin).abs() - 1
+        widths = calibrate(others.assign(origin=age), levels, edges=edges, names=sorted(own["unique_id"].unique()))
+        positive = own["y"].groupby(own["unique_id"]).transform("min") >= 0
+        frames.append(bounded(own.assign(positive=positive), widths, freq, point=point))
     return (
         pd.concat(frames, ignore_index=True) if frames else scored.assign(**dict.fromkeys(bound_names(levels), np.nan))
     )
 
 
-def without_interval(widths: pd.DataFrame) -> list[str]:
+def without_interval(results: Sequence[SeriesForecast]) -> list[str]:
     """Say which series have no interval: one point has no error, and no panel lends it one."""
-    names = widths.loc[widths["width"].isna(), "unique_id"].unique()
+    unknown = [result.job.unique_id for result in results if result.points["deviation"].isna().all()]
+    names = unknown if len(unknown) == len(results) else []
     return [f"{name}: nothing is known of its errors, so its forecast has no interval." for name in names]
 
 
 def bound_names(levels: Sequence[int]) -> list[str]:
     """Return lo60, hi60, lo80, ... in rising order of the levels."""
     return [f"{side}{level}" for level in sorted(levels) for side in ("lo", "hi")]
-
-
-def _bounds(
-    rows: pd.DataFrame, yhat: np.ndarray, widths: Mapping[int, np.ndarray], size: np.ndarray, *, positive: bool
-) -> pd.DataFrame:
-    columns: dict[str, np.ndarray] = {}
-    for level, width in sorted(widths.items()):
-        low = yhat - width * size
-        columns[f"lo{level}"] = np.maximum(low, 0.0) if positive else low
-        columns[f"hi{level}"] = yhat + width * size
-    return rows.assign(**columns)
-
-
-def _scored(origin: int, result: SeriesForecast, actual: pd.Series, freq: str, days: bool) -> pd.DataFrame:
-    points = result.days if days and result.days is not None else result.points
-    scale, spread = (result.day_scale, result.day_spread) if days else (result.scale, result.spread)
-    rows = points.assign(y=actual.reindex(points["ds"]).to_numpy(dtype=np.float64))
-    rows = rows[rows["y"].notna()]
-    yhat, naive = rows["yhat"].to_numpy(), rows["naive"].to_numpy()
-    return rows.assign(
-        unique_id=result.job.unique_id,
-        origin=origin,
-        cutoff=result.job.cutoff,
-        step=steps_after(result.job.cutoff, pd.DatetimeIndex(rows["ds"]), freq),
-        scale=scale.of(yhat),
-        naive_scale=scale.of(naive),
-        error=scale.errors(rows["y"].to_numpy(), yhat),
-        naive_error=scale.errors(rows["y"].to_numpy(), naive),
-        model=result.day_model if days and result.day_model else result.model,
-        spread=spread,
-        positive=scale.power > 0,
-    )
 
 
 def _check_request(
@@ -292,9 +352,9 @@ def _split(history: pd.DataFrame, freq: str) -> tuple[dict[str, pd.Series], list
 def _effects(
     series: Mapping[str, pd.Series], horizon: int, freq: str, events: pd.DataFrame | None, country: str | None
 ) -> dict[str, pd.DataFrame]:
-    """Return each series' table of effects; empty for months and weeks, where a day's effect has no place."""
-    if freq == "MS" or freq.startswith("W"):
-        return {name: fx.no_effects() for name in series}
+    """Return each series' table of effects."""
+    if events is None and country is None:
+        return dict.fromkeys(series, fx.no_effects())
     found = {}
     for name, y in series.items():
         own = events
@@ -311,29 +371,43 @@ def _end(cutoff: pd.Timestamp, horizon: int, freq: str) -> pd.Timestamp:
     return end
 
 
-def _job(
-    name: str, y: pd.Series, cutoff: pd.Timestamp, horizon: int, freq: str, effects: pd.DataFrame, seed: int
-) -> Job:
-    return Job(name, y[:cutoff], cutoff, _end(cutoff, horizon, freq), freq, fx.seen_at(effects, cutoff), None, seed)
+class _Asked:
+    """What is asked of every series: horizon, frequency, each one's effects, and whether trading days may count."""
+
+    def __init__(self, horizon: int, freq: str, effects: Mapping[str, pd.DataFrame], trading_days: bool) -> None:
+        self.horizon, self.freq, self.effects, self.trading_days = horizon, freq, effects, trading_days
 
 
-def _origins(
-    series: Mapping[str, pd.Series],
-    horizon: int,
-    freq: str,
-    effects: Mapping[str, pd.DataFrame],
-    windows: int,
-    seed: int,
-) -> list[tuple[int, Job]]:
+def _asked(
+    series: Mapping[str, pd.Series], horizon: int, freq: str, events: pd.DataFrame | None, country: str | None
+) -> _Asked:
+    return _Asked(horizon, freq, _effects(series, horizon, freq, events, country), country is not None and freq == "MS")
+
+
+def _job(name: str, y: pd.Series, cutoff: pd.Timestamp, asked: _Asked) -> Job:
+    end = _end(cutoff, asked.horizon, asked.freq)
+    effects = fx.seen_at(asked.effects[name], cutoff)
+    return Job(name, y[:cutoff], cutoff, end, asked.freq, effects, trading_days=asked.trading_days)
+
+
+def _origins(series: Mapping[str, pd.Series], asked: _Asked, windows: int) -> list[tuple[int, Job]]:
+    """Return the earlier cutoffs of each series, the latest first (number 0).
+
+    They lie a third of the horizon apart (of a third of the history, where that is shorter), so that the first steps
+    are tested at every cutoff and the last ones from the third on. A cutoff leaves two seasons and a half before it,
+    or two thirds of a history that has not as much; it leaves two values at least.
+    """
     jobs = []
+    season = 2.5 * season_length(asked.freq)
     for name, y in series.items():
         known = y.dropna().index
-        reach = min(horizon, len(known) // 3)
-        apart = max(1, reach // windows)
+        reach = min(asked.horizon, len(known) // 3)
+        apart = max(1, -(-reach // 3))
+        least = min(season, 2 * len(known) / 3)
         for origin in range(windows):
-            place = len(known) - 1 - reach - origin * apart
-            if reach and place >= 1:
-                jobs.append((origin, _job(name, y, known[place], horizon, freq, effects[name], seed)))
+            place = len(known) - 1 - (origin + 1) * apart
+            if reach and place + 1 >= max(least, 2):
+                jobs.append((origin, _job(name, y, known[place], asked)))
     return jobs
 
 
@@ -342,9 +416,3 @@ def _kept(results: Sequence[SeriesForecast | str], notes: list[str]) -> tuple[li
     said = [result for result in results if isinstance(result, str)]
     said += [f"{result.job.unique_id}: {result.note}" for result in kept if result.note]
     return kept, sorted(notes + said)
-
-
-def spreads(results: Sequence[SeriesForecast], *, days: bool = False) -> pd.Series:
-    """Return the in-sample spread of each series by its unique_id."""
-    found = {result.job.unique_id: result.day_spread if days else result.spread for result in results}
-    return pd.Series(found, dtype="float64")

@@ -8,74 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from opsanalytics import accuracy as acc
 from opsanalytics.demand import effects as fx
+from opsanalytics.demand.findings import Findings, findings, joined
 from opsanalytics.demand.frequency import DAY, bucket_edges, grid, interval, is_intraday, season_length
 from opsanalytics.demand.intervals import LEVELS, calibrate
 from opsanalytics.demand.models import SEASONAL_NAIVE
-from opsanalytics.demand.panel import bound_names, bounded, loo_bounds, run_jobs, score, spreads, without_interval
+from opsanalytics.demand.panel import (
+    bounded,
+    forecasts,
+    loo_bounds,
+    points_of,
+    pool,
+    score,
+    without_interval,
+)
 from opsanalytics.demand.record import Record, cutoff_day, horizon_end, is_seen, periods_of, records
+from opsanalytics.demand.result import (
+    ACCURACY_COLUMNS,
+    BACKTEST_COLUMNS,
+    FORECAST_COLUMNS,
+    HISTORY_COLUMNS,
+    MONTHLY_COLUMNS,
+    SPECIAL_DAY_COLUMNS,
+    DemandForecast,
+    stacked,
+)
 from opsanalytics.demand.series import Job, SeriesForecast
+from opsanalytics.demand.widths import month_ranges
 from opsanalytics.periods import Calendar, shift
 from opsanalytics.settings import Settings
 
-HISTORY_COLUMNS = ["site", "service", "unit", "freq", "ds", "y"]
-FORECAST_COLUMNS = [
-    "site",
-    "service",
-    "unit",
-    "freq",
-    "cutoff",
-    "ds",
-    "yhat",
-    *bound_names(LEVELS),
-    "model",
-    "reconstructed",
-]
-BACKTEST_COLUMNS = ["site", "service", "freq", "model", "cutoff", "ds", "y", "yhat", "lo80", "hi80"]
-ACCURACY_COLUMNS = ["site", "service", "freq", "model", "wape", "mase", "smape", "bias", "coverage80", "windows"]
-MONTHLY_COLUMNS = ["site", "service", "unit", "period", "scenario", "volume", "reconstructed", "complete"]
-
 ORIGINS_AT_LEAST = 3
 TEST_WEEKS_OF_INTERVALS = 13
-
-
-@dataclass(frozen=True)
-class DemandForecast:
-    """One entity's demand: what was, what is expected, how good that is.
-
-    `history`: site, service, unit, freq, ds, y; an intraday series also has its whole days under freq "D".
-    `forecasts`: FORECAST_COLUMNS, one row per site, service, freq and ds; an intraday series has its
-    intervals under its own freq and, under "D", the days that are their sums.
-    Months up to PERIOD are `reconstructed`: made now, with the cutoff before that month.
-    `backtest`: BACKTEST_COLUMNS, model and yardstick one under the other, from every cutoff to the last day seen
-    (intervals: 13 weeks).
-    `accuracy`: ACCURACY_COLUMNS over all rows of the backtest; windows is the number of cutoffs.
-    `monthly`: MONTHLY_COLUMNS; AC is the sum of what is on record, `complete` False where the month is not filled to
-    its last open day.
-    `notes`: sentences on what fell back, was left out, or is in progress.
-    `week_calendar`: start month, pattern and year end where the periods are weeks, as text; else empty.
-    """
-
-    period: str
-    entity: str
-    history: pd.DataFrame
-    forecasts: pd.DataFrame
-    backtest: pd.DataFrame
-    accuracy: pd.DataFrame
-    monthly: pd.DataFrame
-    notes: tuple[str, ...]
-    week_calendar: tuple[str, ...] = ()
-
-    @property
-    def calendar(self) -> Calendar:
-        """Return the calendar whose periods the months are."""
-        start, pattern, year_end = self.week_calendar or ("1", "monthly", "")
-        return Calendar(int(start), pattern, year_end or None)
+SEVERAL_MODELS = "several models"
 
 
 def site_forecast(
@@ -94,7 +64,9 @@ def site_forecast(
     known = [one for one in series if one.trained_through]
     plans = [(one, cutoff) for one in known for cutoff in _cutoffs(one, settings.calendar, period)]
     jobs = [_job(one, through, tables, settings, period) for one, through in plans]
-    results = run_jobs(jobs, n_jobs, executor)
+    order = {through: number for number, through in enumerate(sorted({through for _, through in plans}))}
+    with pool(n_jobs, executor) as run:
+        results = forecasts(jobs, [order[through] for _, through in plans], run=run)
     notes += [result for result in results if isinstance(result, str)]
     made = [
         (one, through, result)
@@ -104,17 +76,17 @@ def site_forecast(
     final = {one.name: result for one, through, result in made if through == one.trained_through}
     notes += [f"{name}: {result.note}." for name, result in final.items() if result.note]
     made = [row for row in made if row[0].name in final]
-    forecasts, tests = [], []
+    frames, tests = [], []
     for freq, days in sorted(
         {(one.freq, False) for one, _, _ in made} | {("D", True) for one, _, _ in made if is_intraday(one.freq)}
     ):
         group = [row for row in made if (is_intraday(row[0].freq) if days else row[0].freq == freq)]
         frame, test, said = _calibrated(group, freq, days, settings.calendar, period)
         notes += said
-        forecasts.append(frame)
+        frames.append(frame)
         tests.append(test)
     history = _history(series)
-    forecast = stacked(forecasts, FORECAST_COLUMNS).sort_values(["site", "service", "freq", "ds"], ignore_index=True)
+    forecast = stacked(frames, FORECAST_COLUMNS).sort_values(["site", "service", "freq", "ds"], ignore_index=True)
     test = stacked(tests, BACKTEST_COLUMNS).sort_values(
         ["site", "service", "freq", "model", "cutoff", "ds"], ignore_index=True
     )
@@ -126,38 +98,53 @@ def site_forecast(
         forecast,
         test,
         scores,
-        _monthly(series, forecast, settings.calendar),
+        _monthly(series, forecast, test, settings.calendar),
         tuple(sorted(set(notes))),
         _week_calendar(settings.calendar),
+        **joined({one.name: _found(one, final[one.name], settings.calendar) for one in known if one.name in final}),
+        special_days=_special_days(series),
     )
 
 
 def accuracy_table(test: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
-    """Score a backtest frame: one row per site, service, freq and model (ACCURACY_COLUMNS).
+    """Score a backtest frame: a row for each series' forecast and one for its yardstick (ACCURACY_COLUMNS).
 
-    MASE's denominator is taken from the history before the first cutoff, on its regular grid.
+    Where the models of a forecast differ between the cutoffs, its row says "several models". Where the yardstick is
+    the model at some cutoffs, it counts in both rows; where it is at all of them, there is one row. MASE's denominator
+    is taken from the history before the first cutoff, on its regular grid.
     """
     rows = []
-    for (site, service, freq, model), group in test.groupby(["site", "service", "freq", "model"], sort=True):
-        own = history[(history["site"] == site) & (history["service"] == service) & (history["freq"] == freq)]
-        before = own[own["ds"] < group["cutoff"].min() + DAY].set_index("ds")["y"]
-        regular = before.reindex(grid(before.index[0], before.index[-1], str(freq))) if len(before) else before
-        y, yhat = group["y"].to_numpy(), group["yhat"].to_numpy()
-        rows.append(
-            {
-                "site": site,
-                "service": service,
-                "freq": freq,
-                "model": model,
-                "wape": acc.wape(y, yhat),
-                "mase": acc.mase(y, yhat, regular.to_numpy(), season_length(str(freq))),
-                "smape": acc.smape(y, yhat),
-                "bias": acc.bias(y, yhat),
-                "coverage80": acc.coverage(y, group["lo80"].to_numpy(), group["hi80"].to_numpy()),
-                "windows": int(group["cutoff"].nunique()),
-            }
-        )
-    return pd.DataFrame(rows, columns=ACCURACY_COLUMNS)
+    for (site, service, freq), own in test.groupby(["site", "service", "freq"], sort=True):
+        y = history[(history["site"] == site) & (history["service"] == service) & (history["freq"] == freq)]
+        label = {"site": site, "service": service, "freq": freq}
+        rows += [
+            {**label, "model": model, **_scores(group, y.set_index("ds")["y"], str(freq))}
+            for model, group in _by_role(own)
+        ]
+    return stacked([pd.DataFrame(rows, columns=ACCURACY_COLUMNS)], ACCURACY_COLUMNS)
+
+
+def _by_role(test: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return the backtest of one series' forecast and that of its yardstick, with the model of each."""
+    naive = test["model"] == SEASONAL_NAIVE
+    own = test[~naive | ~test["cutoff"].isin(test.loc[~naive, "cutoff"])]
+    models = own["model"].unique()
+    found = [(str(models[0]) if len(models) == 1 else SEVERAL_MODELS, own)]
+    return [*found, (SEASONAL_NAIVE, test[naive])] if naive.any() and not naive.all() else found
+
+
+def _scores(group: pd.DataFrame, history: pd.Series, freq: str) -> dict[str, float]:
+    before = history[history.index < group["cutoff"].min() + DAY]
+    regular = before.reindex(grid(before.index[0], before.index[-1], freq)) if len(before) else before
+    y, yhat = group["y"].to_numpy(), group["yhat"].to_numpy()
+    return {
+        "wape": acc.wape(y, yhat),
+        "mase": acc.mase(y, yhat, regular.to_numpy(), season_length(freq)),
+        "smape": acc.smape(y, yhat),
+        "bias": acc.bias(y, yhat),
+        "coverage80": acc.coverage(y, group["lo80"].to_numpy(), group["hi80"].to_numpy()),
+        "windows": int(group["cutoff"].nunique()),
+    }
 
 
 def _week_calendar(calendar: Calendar) -> tuple[str, ...]:
@@ -228,39 +215,31 @@ def _calibrated(
     The intervals of a forecast come from errors that were known at its cutoff, the reconstructed ones' too. A day
     on record as a closure says nothing of an ordinary day's error: it counts in the scores, not in the intervals.
     """
-    origins = sorted({through for _, through, _ in made})
-    tests = [
-        (origins.index(through), result, _learnt(one.days if days else one.y, one, calendar))
-        for one, through, result in made
-    ]
-    scored = _without_closures(score(tests, freq, days=days), [one for one, _, _ in made])
+    origins = sorted({through for _, through, _ in made}, reverse=True)
+    tests = [(origins.index(through), result) for _, through, result in made]
+    actuals = {one.name: _learnt(one.days if days else one.y, one, calendar) for one, _, _ in made}
+    scored = _without_closures(score(tests, actuals, freq, days=days), [one for one, _, _ in made])
     if is_intraday(freq):
         scored = scored[scored["step"] <= 7 * TEST_WEEKS_OF_INTERVALS]
     stamps = pd.DatetimeIndex(scored["ds"])
+    names = sorted({one.name for one, _, _ in made})
     widths = {}
-    for through in origins:
-        latest = {one.name: result for one, seen, result in made if seen <= through}  # `made` is in time order
-        known = scored[is_seen(stamps, freq, calendar, through)]
-        widths[through] = calibrate(
-            known, LEVELS, edges=bucket_edges(freq), spreads=spreads(list(latest.values()), days=days)
-        )
+    for number, through in enumerate(origins):
+        earlier = is_seen(stamps, freq, calendar, through) & (scored["origin"] > number).to_numpy()
+        known = scored[earlier].assign(origin=scored["origin"] - number - 1)
+        widths[through] = calibrate(known, LEVELS, edges=bucket_edges(freq), names=names)
     frames = []
-    for one, through, result in made:
-        points = result.days if days and result.days is not None else result.points
+    for through in origins:
+        own = {one.name: (one, result) for one, seen, result in made if seen == through}
+        points = points_of([result for _, result in own.values()], freq, days=days)
         month = periods_of(pd.DatetimeIndex(points["ds"]), freq, calendar)
-        wanted = month > through if through == one.trained_through else month == shift(through, 1)
-        label = {
-            "site": one.site,
-            "service": one.service,
-            "unit": one.unit,
-            "freq": freq,
-            "model": result.day_model if days else result.model,
-        }
-        frame = bounded(points[wanted], result, widths[through], freq, days=days)
-        frames.append(
-            frame.assign(**label, cutoff=cutoff_day(through, freq, calendar), reconstructed=month[wanted] <= period)
-        )
-    said = without_interval(widths[origins[-1]]) if origins else []
+        latest = points["unique_id"].isin([name for name, (one, _) in own.items() if one.trained_through == through])
+        wanted = np.where(latest, month > through, month == shift(through, 1))
+        points = bounded(points.assign(reconstructed=month <= period)[wanted], widths[through], freq)
+        for column in ("site", "service", "unit"):
+            points[column] = [getattr(own[name][0], column) for name in points["unique_id"]]
+        frames.append(points.assign(freq=freq, cutoff=cutoff_day(through, freq, calendar)))
+    said = without_interval([result for one, through, result in made if through == one.trained_through])
     return stacked(frames, FORECAST_COLUMNS), _backtest(scored, made, freq, calendar), said
 
 
@@ -270,7 +249,7 @@ def _without_closures(scored: pd.DataFrame, series: Sequence[Record]) -> pd.Data
     closed = pd.Series(False, index=scored.index)
     for one in {one.name: one for one in series}.values():
         closed |= (scored["unique_id"] == one.name) & day.isin(fx.closure_days(one.effects))
-    return scored.assign(error=scored["error"].mask(closed), naive_error=scored["naive_error"].mask(closed))
+    return scored.assign(ratio=scored["ratio"].mask(closed))
 
 
 def _learnt(y: pd.Series, one: Record, calendar: Calendar) -> pd.Series:
@@ -282,10 +261,10 @@ def _backtest(
     scored: pd.DataFrame, made: Sequence[tuple[Record, str, SeriesForecast]], freq: str, calendar: Calendar
 ) -> pd.DataFrame:
     names = {one.name: one for one, _, _ in made}
-    throughs = sorted({through for _, through, _ in made})
+    throughs = sorted({through for _, through, _ in made}, reverse=True)
     frames = []
     for prediction, model in (("yhat", None), ("naive", SEASONAL_NAIVE)):
-        rows = loo_bounds(scored, freq, LEVELS, prediction=prediction)
+        rows = loo_bounds(scored, freq, LEVELS, naive=model is not None)
         label = pd.DataFrame(
             {
                 "site": [names[name].site for name in rows["unique_id"]],
@@ -304,25 +283,54 @@ def _backtest(
     return stacked(frames, BACKTEST_COLUMNS)
 
 
-def _monthly(series: Sequence[Record], forecast: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
-    keys = ["site", "service", "unit"]
+def _monthly(series: Sequence[Record], forecast: pd.DataFrame, test: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
+    label = ["site", "service", "unit"]
     actual = [
-        one.monthly.assign(site=one.site, service=one.service, unit=one.unit, scenario="AC", reconstructed=False)
+        one.monthly.assign(**{name: getattr(one, name) for name in label}, scenario="AC", reconstructed=False)
         for one in series
     ]
-    frames = [*actual]
-    own = {(one.site, one.service): "D" if is_intraday(one.freq) else one.freq for one in series}
-    for (site, service), freq in sorted(own.items()):
-        rows = forecast[(forecast["site"] == site) & (forecast["service"] == service) & (forecast["freq"] == freq)]
-        months = periods_of(pd.DatetimeIndex(rows["ds"]), freq, calendar)
-        sums = (
+    coarse = {(one.site, one.service): "D" if is_intraday(one.freq) else one.freq for one in series}
+    own = pd.MultiIndex.from_tuples(
+        [(*pair, freq) for pair, freq in sorted(coarse.items())], names=["site", "service", "freq"]
+    )
+    ahead = month_sums(_rows_of(forecast, own), _rows_of(test[test["model"] != SEASONAL_NAIVE], own), calendar)
+    frames = [one.assign(lo80=np.nan, hi80=np.nan) for one in actual]
+    table = stacked([*frames, ahead], MONTHLY_COLUMNS)
+    return table.sort_values([*label, "period", "scenario"], ignore_index=True)
+
+
+def _rows_of(frame: pd.DataFrame, series: pd.MultiIndex) -> pd.DataFrame:
+    return frame[pd.MultiIndex.from_frame(frame[["site", "service", "freq"]]).isin(series)]
+
+
+def month_sums(forecast: pd.DataFrame, test: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
+    """Return the months of forecasts by day or coarser, with their intervals: MONTHLY_COLUMNS."""
+    if forecast.empty:
+        return stacked([], MONTHLY_COLUMNS)
+    keys = ["site", "service", "unit"]
+    sums = []
+    for freq, rows in forecast.groupby("freq", sort=True):
+        months = periods_of(pd.DatetimeIndex(rows["ds"]), str(freq), calendar)
+        sums.append(
             rows.assign(period=months)
             .groupby([*keys, "period"], as_index=False, dropna=False)
             .agg(volume=("yhat", "sum"), reconstructed=("reconstructed", "first"))
         )
-        frames.append(sums.assign(scenario="FC", complete=True))
-    table = stacked(frames, MONTHLY_COLUMNS)
-    return table.sort_values([*keys, "period", "scenario"], ignore_index=True)
+    table = pd.concat(sums, ignore_index=True).astype({"period": "str"})
+    return month_ranges(table, forecast, test, calendar).assign(scenario="FC", complete=True)
+
+
+def _found(one: Record, result: SeriesForecast, calendar: Calendar) -> Findings:
+    """Return what the training days of a forecast say."""
+    freq = "D" if is_intraday(one.freq) else one.freq
+    y = _learnt(one.days, one, calendar) if is_intraday(one.freq) else result.job.y
+    return findings(y, freq, one.effects, result.fitted, site=one.site, service=one.service)
+
+
+def _special_days(series: Sequence[Record]) -> pd.DataFrame:
+    days = stacked([one.effects.assign(site=one.site, service=one.service) for one in series], SPECIAL_DAY_COLUMNS)
+    keys = ["site", "service", "ds", "name"]
+    return days.drop_duplicates([*keys, "kind"]).sort_values(keys, ignore_index=True)
 
 
 def _history(series: Sequence[Record]) -> pd.DataFrame:
@@ -332,20 +340,3 @@ def _history(series: Sequence[Record]) -> pd.DataFrame:
             frame = pd.DataFrame({"ds": y.index, "y": y.to_numpy()})
             frames.append(frame.assign(site=one.site, service=one.service, unit=one.unit, freq=freq))
     return stacked(frames, HISTORY_COLUMNS).sort_values(["site", "service", "freq", "ds"], ignore_index=True)
-
-
-def stacked(frames: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    """Return the frames one under the other, typed also where there is no row."""
-    kept = [frame[columns] for frame in frames if len(frame)]
-    if kept:
-        table = pd.concat(kept, ignore_index=True)
-    else:
-        table = pd.DataFrame({name: pd.Series(dtype=_DTYPES.get(name, "float64")) for name in columns})
-    return table.astype({name: kind for name, kind in _DTYPES.items() if name in table.columns})
-
-
-_DTYPES = {
-    **dict.fromkeys(("site", "service", "unit", "freq", "model", "period", "scenario"), "str"),
-    **dict.fromkeys(("ds", "cutoff"), "datetime64[us]"),
-    **dict.fromkeys(("reconstructed", "complete"), "bool"),
-}

@@ -1,27 +1,35 @@
-"""Series: everything that one series needs between its history and its points ahead.
+"""Series: everything that one series needs before the models see it and after they have answered.
 
-Months and weeks go to the model as they are. Days first lose what is no demand (closed days,
-closures); the model sees the rest, and closures come back as the share of demand they
-leave. Intervals are added up to days, forecast as days, and spread by the weekday's profile.
-A `Job` carries only what was known at its cutoff, so a forecast cannot see past it.
+Months and weeks go to the models as they are, on their regular grid. Days first lose what is no demand (closed days,
+closures); closures come back as the share of demand they leave. Intervals are added up to days, forecast as days, and
+spread by the weekday's profile. A `Job` carries only what was known at its cutoff, so a forecast cannot see past it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from opsanalytics.demand import effects as fx
-from opsanalytics.demand.frequency import DAY, grid, is_intraday
-from opsanalytics.demand.models import PROPHET, Fit, fit_series, seasonal_naive, uses_logs
+from opsanalytics.demand.frequency import DAY, grid, interval, is_intraday, is_weekly
+from opsanalytics.demand.models import Ask, Combined, Floats, History, Near, filled, intraday, seasonal_naive
 from opsanalytics.demand.profile import day_totals, repeated_times, seasonal_profile, skipped_times, spread
+
+YEAR_OF_DAYS = 548  # days of history from which a yearly season is told from a trend
+_DAYS_A_YEAR = 365.25
+_RECENT_DAYS = 28
+_NEAR_WEEKS, _REACH_DAYS = 12, 14
+_FEW_GAPS = 0.02
 
 
 @dataclass(frozen=True)
 class Job:
-    """One forecast to make: `y` (index ds) ends at the cutoff; the stamps asked for run from there to `end`."""
+    """One forecast to make: `y` (index ds) ends at the cutoff; the stamps asked for run from there to `end`.
+
+    `trading_days` says whether months may depend on the weekdays they hold.
+    """
 
     unique_id: str
     y: pd.Series
@@ -30,135 +38,241 @@ class Job:
     freq: str
     effects: pd.DataFrame
     time_zone: str | None = None
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Scale:
-    """What an error is measured by: yhat^power * level^(1 - power), never below a hundredth of the level.
-
-    power 1 is an error in proportion to the forecast (series on logs), 0.5 one that grows with its root
-    (counts, intervals), 0 one in the data's own units (series with negatives).
-    """
-
-    power: float
-    level: float
-
-    def of(self, yhat: np.ndarray) -> np.ndarray:
-        """Return the scale at each forecast."""
-        if self.level <= 0:
-            return np.ones(len(yhat))
-        return np.asarray(np.maximum(np.abs(yhat) / self.level, 0.01) ** self.power * self.level)
-
-    def errors(self, y: np.ndarray, yhat: np.ndarray) -> np.ndarray:
-        """Return (y - yhat) / scale; NaN for an error of a history of zeros, which gives nothing to measure it by."""
-        found = (y - yhat) / self.of(yhat)
-        return found if self.level > 0 else np.where(found == 0, 0.0, np.nan)
+    trading_days: bool = False
 
 
 @dataclass(frozen=True)
 class SeriesForecast:
-    """One forecast made: points (ds, yhat, naive) on the series' frequency, days likewise for intraday, else None.
+    """One forecast made: `points` (ds, yhat, naive, deviation) on the series' frequency; `days` likewise for intraday.
 
-    `spread` and `scale` describe the in-sample errors of the points, `day_spread` and `day_scale` those of the days.
+    deviation is the standard deviation that the models give yhat, in the same units. `fitted` are the forecasts of the
+    past, each one step before (of the days, for intraday), index ds.
     """
 
     job: Job
     points: pd.DataFrame
     model: str
-    spread: float
-    scale: Scale
+    fitted: pd.Series
     note: str = ""
     days: pd.DataFrame | None = None
-    day_spread: float = float("nan")
-    day_scale: Scale = Scale(1.0, 0.0)
     day_model: str = ""
 
 
-def forecast_series(job: Job) -> SeriesForecast:
-    """What does `job` expect up to its end? Raises ValueError when its history holds nothing to go by."""
+@dataclass(frozen=True)
+class Prepared:
+    """A job as the models take it: `ask`, on the grid of `known` and then `ahead`.
+
+    `train` is what is learnt from. Days have `closed` (of the asked days), `shut` (past closures on record) and
+    whether the history `writes_zero` on closed days; intraday has its own values `y` and the `totals` of its days.
+    What never closes has its latest intervals without gaps in `unbroken`, whose next ones `near` may be forecast by
+    themselves.
+    """
+
+    job: Job
+    ask: Ask
+    known: pd.DatetimeIndex
+    ahead: pd.DatetimeIndex
+    train: pd.Series
+    note: str = ""
+    future: pd.DatetimeIndex = field(default_factory=lambda: pd.DatetimeIndex([]))
+    closed: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))
+    shut: pd.Series = field(default_factory=lambda: pd.Series(dtype="float64"))
+    writes_zero: bool = False
+    floor: float = -np.inf
+    y: pd.Series | None = None
+    totals: pd.Series | None = None
+    unbroken: Floats = field(default_factory=lambda: np.empty(0))
+    near: pd.DatetimeIndex = field(default_factory=lambda: pd.DatetimeIndex([]))
+
+
+def prepare(job: Job) -> Prepared:
+    """Clean a job's history for the models. Raises ValueError when it holds nothing to go by."""
     y = job.y.dropna()
     if y.empty:
         raise ValueError("no value on record")
     if is_intraday(job.freq):
-        return _intraday(job, y)
+        totals = day_totals(y, job.freq)
+        if totals.empty:
+            raise ValueError("no whole day on record")
+        today = job.cutoff.normalize()  # forecast again where it is not whole yet
+        again = today > totals.index[-1] and y.index[-1].normalize() == today
+        return _with_near(_days(totals, job, today if again else today + DAY, y), y)
     if job.freq == "D":
-        points, model, width, scale, note = _days(y, job, job.cutoff.normalize() + DAY)
-        return SeriesForecast(job, points, model, width, scale, note)
+        return _days(y, job, job.cutoff.normalize() + DAY)
     return _periods(y, job)
 
 
-def _periods(y: pd.Series, job: Job) -> SeriesForecast:
-    future = grid(y.index[-1], job.end, job.freq)
-    future = future[future > max(y.index[-1], job.cutoff)]
-    fit = fit_series(y, future, job.freq, fx.regressors(fx.no_effects(), pd.DatetimeIndex(y.index)), job.seed)
-    naive = seasonal_naive(y, future, job.freq).yhat
-    floor = _floor(y)
-    scale = _scale(y, PROPHET if uses_logs(y) else "", floor)
-    points = pd.DataFrame({"ds": future, "yhat": np.maximum(fit.yhat, floor), "naive": naive})
-    return SeriesForecast(job, points, fit.model, _spread(y.to_numpy(), fit, scale), scale, fit.note)
+def finish(prepared: Prepared, answer: Combined, near: Near | None = None) -> SeriesForecast:
+    """Turn the models' answers into the forecast of the stamps asked for; `near` is that of the next intervals."""
+    if prepared.y is not None:
+        return _intraday(prepared, answer, near)
+    if prepared.job.freq == "D":
+        return SeriesForecast(prepared.job, *_open_days(prepared, answer), note=_notes(answer.note, prepared.note))
+    asked = prepared.ahead > max(prepared.known[-1], prepared.job.cutoff)
+    points = pd.DataFrame({"ds": prepared.ahead, "yhat": np.maximum(answer.ahead, prepared.floor)})[asked]
+    points["naive"] = seasonal_naive(prepared.train, pd.DatetimeIndex(points["ds"]), prepared.job.freq)
+    points["deviation"] = answer.deviation[asked]
+    fitted = pd.Series(answer.fitted, prepared.known).reindex(prepared.train.index)
+    return SeriesForecast(prepared.job, points.reset_index(drop=True), answer.model, fitted, answer.note)
 
 
-def _days(y: pd.Series, job: Job, first: pd.Timestamp) -> tuple[pd.DataFrame, str, float, Scale, str]:
-    """Forecast the open days from `first`; closed ones are left out, or zero where the history writes zeros."""
+def _periods(y: pd.Series, job: Job) -> Prepared:
+    known, ahead = _grids(y, job.end, job.freq)
+    months = job.freq == "MS"
+    place, season = (known[0].month - 1, 12) if months else (0, 1)
+    values = y.reindex(known).to_numpy(dtype=np.float64)
+    history = History(filled(values, place, season), place, season)
+    stamps = pd.DatetimeIndex(known.append(ahead))
+    effects = pd.DataFrame(index=stamps)
+    if len(job.effects):
+        effects = fx.period_regressors(job.effects, stamps, job.freq, cutoff=_last_day(job))
+    if job.trading_days and months:
+        effects = pd.concat([effects, fx.trading_days(stamps, cutoff=_last_day(job))], axis=1)
+    year = _year(stamps) if is_weekly(job.freq) else np.empty(0)
+    ask = Ask(history, len(ahead), effects.to_numpy(dtype=np.float64), year, ~np.isnan(values))
+    return Prepared(job, ask, known, ahead, y, floor=_floor(y))
+
+
+def _days(y: pd.Series, job: Job, first: pd.Timestamp, intervals: pd.Series | None = None) -> Prepared:
+    """Ask for the open days from `first` on."""
     future = grid(first, job.end.normalize(), "D")
     stamps = pd.DatetimeIndex(pd.DatetimeIndex(y.index).append(future))
     closed, writes_zero = fx.closed_calendar(y, job.effects, stamps)
-    closures = fx.closure_days(job.effects)
-    ordinary = ~closed[: len(y)] & ~y.index.isin(closures)
-    train = y[ordinary | ((y != 0).to_numpy() & ~y.index.isin(closures))]
-    train, outage = _without_outages(train)
+    closures = y.index.isin(fx.closure_days(job.effects))
+    ordinary = ~closed[: len(y)] & ~closures
+    train, outage = _without_outages(y[ordinary | ((y != 0).to_numpy() & ~closures)])
     if train.empty:
         raise ValueError("no open day on record")
-    asked = future[~closed[len(y) :]]
-    shut = pd.DatetimeIndex(y.index[y.index.isin(closures)])
-    holidays = fx.regressors(job.effects, pd.DatetimeIndex(train.index))
-    fit = fit_series(train, pd.DatetimeIndex(asked.append(shut)), "D", holidays, job.seed)
-    floor = _floor(y)
-    ahead = fit.yhat[: len(asked)] * np.where(
-        asked.isin(closures), _closure_share(y[shut], fit.yhat[len(asked) :]), 1.0
+    known, ahead = _grids(train, job.end.normalize(), "D")
+    place = int(known[0].day_of_week)
+    values = train.reindex(known).to_numpy(dtype=np.float64)
+    history = History(filled(values, place, 7), place, 7)
+    every = pd.DatetimeIndex(known.append(ahead))
+    effects = fx.day_regressors(job.effects, every, cutoff=job.cutoff.normalize())
+    year = _year(every) if len(known) >= YEAR_OF_DAYS else np.empty(0)
+    return Prepared(
+        job,
+        Ask(history, len(ahead), effects.to_numpy(dtype=np.float64), year, ~np.isnan(values)),
+        known,
+        ahead,
+        train,
+        outage,
+        future,
+        closed[len(y) :],
+        y[closures],
+        writes_zero,
+        _floor(y),
+        intervals,
+        None if intervals is None else y,
     )
+
+
+def _open_days(prepared: Prepared, answer: Combined) -> tuple[pd.DataFrame, str, pd.Series]:
+    """Return the points of the open days, the model, and the fitted past.
+
+    Closed days are left out, or zero where the history writes zeros.
+    """
+    job, future = prepared.job, prepared.future
+    ahead = pd.DataFrame({"yhat": answer.ahead, "deviation": answer.deviation}, index=prepared.ahead)
+    fitted = pd.Series(answer.fitted, prepared.known)
+    open_days = future[~prepared.closed]
+    found = ahead.reindex(open_days)
+    again = found["yhat"].isna()  # a day inside the history that is not whole yet
+    found.loc[again, "yhat"] = fitted.reindex(open_days[again]).to_numpy()
+    found["deviation"] = found["deviation"].fillna(float(answer.deviation[0]) if len(answer.deviation) else np.nan)
+    share = _closure_share(prepared.shut, fitted.reindex(prepared.shut.index).to_numpy())
+    kept = np.where(open_days.isin(fx.closure_days(job.effects)), share, 1.0)
     points = pd.DataFrame(
-        {"ds": asked, "yhat": np.maximum(ahead, floor), "naive": seasonal_naive(train, asked, "D").yhat}
+        {
+            "ds": open_days,
+            "yhat": np.maximum(found["yhat"].to_numpy() * kept, prepared.floor),
+            "naive": seasonal_naive(prepared.train, open_days, "D"),
+            "deviation": found["deviation"].to_numpy() * kept,
+        }
     )
-    if writes_zero:
+    if prepared.writes_zero:
         points = points.set_index("ds").reindex(future, fill_value=0.0).rename_axis("ds").reset_index()
-    scale = _scale(train, PROPHET if uses_logs(train) else "", floor)
-    note = "; ".join(part for part in (fit.note, outage) if part)
-    return points, fit.model, _spread(train.to_numpy()[-len(fit.fitted) :], fit, scale), scale, note
+    return points, answer.model, fitted.reindex(prepared.train.index)
 
 
-def _intraday(job: Job, y: pd.Series) -> SeriesForecast:
-    totals = day_totals(y, job.freq)
-    if totals.empty:
-        raise ValueError("no whole day on record")
-    today = job.cutoff.normalize()  # forecast again where it is not whole yet
-    first = today if today > totals.index[-1] and y.index[-1].normalize() == today else today + DAY
-    days, model, day_spread, day_scale, note = _days(totals, job, first)
+def _with_near(prepared: Prepared, y: pd.Series) -> Prepared:
+    """Ask for the next intervals by themselves, where the place never closes and hardly an interval is missing."""
+    job = prepared.job
+    day = int(DAY / interval(job.freq))
+    known, ahead = _grids(y, job.end, job.freq)
+    known = known[-_NEAR_WEEKS * 7 * day :]
+    values = y.reindex(known).to_numpy(dtype=np.float64)
+    reach = min(intraday.reach(len(known), 7 * day), len(ahead), _REACH_DAYS * day)
+    if np.isnan(values).mean() > _FEW_GAPS or reach < 1 or prepared.closed.any():
+        return prepared
+    whole = filled(
+        values, int(known[0].day_of_week * day + (known[0] - known[0].normalize()) / interval(job.freq)), 7 * day
+    )
+    return replace(prepared, unbroken=whole, near=ahead[:reach])
+
+
+def _intraday(prepared: Prepared, answer: Combined, near: Near | None) -> SeriesForecast:
+    job, y, totals = prepared.job, prepared.y, prepared.totals
+    assert y is not None  # an intraday job has both
+    assert totals is not None
+    days, model, fitted = _open_days(prepared, answer)
     shape = y if bool((y != 0).any()) else y + 1.0  # zeros only: open is what is on record
     history = pd.DataFrame({"unique_id": job.unique_id, "ds": y.index, "y": shape.to_numpy()})
     profile = seasonal_profile(history, job.freq)
     span = (job.cutoff.normalize(), job.end.normalize() + DAY, job.freq, job.time_zone)
     points = spread(days[["ds", "yhat"]], profile, skipped_times(*span), repeated_times(*span))
-    points["naive"] = seasonal_naive(y, pd.DatetimeIndex(points["ds"]), job.freq).yhat
+    own = (days.set_index("ds")["deviation"] / days.set_index("ds")["yhat"].where(lambda v: v > 0)).fillna(0.0)
+    points["naive"] = seasonal_naive(y, pd.DatetimeIndex(points["ds"]), job.freq)
+    relative = own.reindex(points["ds"].dt.normalize()).to_numpy()
+    counting = _counting_noise(y, totals, profile, job) * np.sqrt(np.maximum(points["yhat"].to_numpy(), 0.0))
+    points["deviation"] = np.hypot(relative * points["yhat"].to_numpy(), counting)
+    if near is not None:
+        points = _nearest(points, prepared.near, near)
     points = points[(points["ds"] > job.cutoff) & (points["ds"] <= job.end)].reset_index(drop=True)
     # the days are what their intervals add up to, so that no rounding lies between the two
     sums = points.groupby(points["ds"].dt.normalize())[["yhat", "naive"]].sum()
+    sums["deviation"] = days.set_index("ds")["deviation"].reindex(sums.index)
     days = sums.rename_axis("ds").reset_index()
-    scale = Scale(0.5, float(y.mean()))
-    recent = totals[-28:]
-    back = (recent.index[0], recent.index[-1] + DAY, job.freq, job.time_zone)
-    spread_back = spread(
-        pd.DataFrame({"ds": recent.index, "yhat": recent.to_numpy()}),
-        profile,
-        skipped_times(*back),
-        repeated_times(*back),
-    )
-    actual = y.reindex(spread_back["ds"]).to_numpy(dtype=np.float64)
-    width = _robust((actual - spread_back["yhat"].to_numpy()) / scale.of(spread_back["yhat"].to_numpy()))
-    return SeriesForecast(
-        job, points, f"{model} days x profile", width, scale, note, days, day_spread, day_scale, model
-    )
+    note = _notes(answer.note, prepared.note)
+    return SeriesForecast(job, points, f"{model} of days x profile", fitted, note, days, model)
+
+
+def _nearest(points: pd.DataFrame, stamps: pd.DatetimeIndex, near: Near) -> pd.DataFrame:
+    """Put the next intervals' own forecasts in the place of their shares of a day."""
+    own = pd.DataFrame({"yhat": near.ahead, "deviation": near.deviation}, index=stamps).reindex(points["ds"])
+    known = own["yhat"].notna().to_numpy()
+    columns = {name: np.where(known, own[name].to_numpy(), points[name].to_numpy()) for name in own.columns}
+    return points.assign(**columns)
+
+
+def _counting_noise(y: pd.Series, totals: pd.Series, profile: pd.DataFrame, job: Job) -> float:
+    """Return by how many roots of its expectation an interval lies off its share of the day, of late."""
+    recent = totals[-_RECENT_DAYS:]
+    span = (recent.index[0], recent.index[-1] + DAY, job.freq, job.time_zone)
+    days = pd.DataFrame({"ds": recent.index, "yhat": recent.to_numpy()})
+    back = spread(days, profile, skipped_times(*span), repeated_times(*span))
+    expected = back["yhat"].to_numpy()
+    off = (y.reindex(back["ds"]).to_numpy(dtype=np.float64) - expected) / np.sqrt(np.maximum(expected, 1e-9))
+    return _robust(off[expected > 0])
+
+
+def _grids(y: pd.Series, end: pd.Timestamp, freq: str) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
+    """Return the regular stamps from the first to the last value, and those from there to `end`."""
+    known = grid(y.index[0], y.index[-1], freq)
+    return known, grid(y.index[-1], max(end, y.index[-1]), freq)[1:]
+
+
+def _last_day(job: Job) -> pd.Timestamp:
+    """Return the last day seen, where the cutoff names a whole month or week."""
+    return job.cutoff + pd.offsets.MonthEnd(1) if job.freq == "MS" else job.cutoff
+
+
+def _year(stamps: pd.DatetimeIndex) -> Floats:
+    return np.asarray((stamps.day_of_year.to_numpy() - 1) / _DAYS_A_YEAR, dtype=np.float64)
+
+
+def _notes(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def _without_outages(train: pd.Series) -> tuple[pd.Series, str]:
@@ -180,18 +294,7 @@ def _floor(y: pd.Series) -> float:
     return 0.0 if float(y.min()) >= 0 else -np.inf
 
 
-def _scale(y: pd.Series, kind: str, floor: float) -> Scale:
-    return Scale(1.0 if kind == PROPHET else 0.5 if floor == 0.0 else 0.0, float(y.abs().mean()))
-
-
-def _spread(y: np.ndarray, fit: Fit, scale: Scale) -> float:
-    fitted = fit.fitted
-    y = y[-len(fitted) :]
-    known = ~np.isnan(fitted)
-    return _robust((y[known] - fitted[known]) / scale.of(fitted[known]))
-
-
 def _robust(errors: np.ndarray) -> float:
-    """Return the standard deviation that the middle of the errors speaks of: 1.4826 median |e| (NaN below two)."""
+    """Return the standard deviation that the middle of the errors speaks of: 1.4826 median |e| (0 below two)."""
     errors = errors[~np.isnan(errors)]
-    return float(1.4826 * np.median(np.abs(errors))) if len(errors) >= 2 else float("nan")
+    return float(1.4826 * np.median(np.abs(errors))) if len(errors) >= 2 else 0.0

@@ -1,8 +1,8 @@
 """Totals: the demand of one site is forecast, that of the whole is the sum of its sites.
 
-Services are added up over the sites where their units agree, never over services or units. The
-half-widths of the sites' intervals are combined in quadrature, as if the sites' errors were independent:
-where they move together (one cause, all sites) the total's interval is too narrow.
+Services are added up over the sites where their units agree, never over services or units. The half-widths of the
+sites' intervals are combined in quadrature, as if the sites' errors were independent, and then multiplied by
+what the backtest of the sum calls for (see `widths`), since one cause may move all sites.
 """
 
 from __future__ import annotations
@@ -13,21 +13,28 @@ from concurrent.futures import Executor
 import numpy as np
 import pandas as pd
 
+from opsanalytics.demand.direct import direct_test
 from opsanalytics.demand.frequency import is_intraday
 from opsanalytics.demand.intervals import LEVELS
 from opsanalytics.demand.models import SEASONAL_NAIVE
 from opsanalytics.demand.record import has_ended, periods_of
-from opsanalytics.demand.report import (
+from opsanalytics.demand.report import accuracy_table, site_forecast
+from opsanalytics.demand.result import (
     ACCURACY_COLUMNS,
+    ANOMALY_COLUMNS,
     BACKTEST_COLUMNS,
+    EFFECT_SIZE_COLUMNS,
     FORECAST_COLUMNS,
     HISTORY_COLUMNS,
+    INDEX_COLUMNS,
     MONTHLY_COLUMNS,
+    SHIFT_COLUMNS,
+    SPECIAL_DAY_COLUMNS,
+    STRENGTH_COLUMNS,
     DemandForecast,
-    accuracy_table,
-    site_forecast,
     stacked,
 )
+from opsanalytics.demand.widths import month_ranges, widened_forecasts, widened_test
 from opsanalytics.formats import ALL
 from opsanalytics.periods import Calendar
 from opsanalytics.settings import Settings
@@ -82,12 +89,15 @@ def total(parts: Sequence[DemandForecast], *, entity: str = ALL) -> DemandForeca
     """What demand does the whole expect? The sum of its sites' forecasts, service by service.
 
     yhat, y and volumes are sums over the sites that have the service in one unit; half-widths are the root of
-    the sum of squares, below and above apart. A sum stands where no site is missing: a site counts from its first
+    the sum of squares, below and above apart, times what the sum's own backtest calls for (`widened_forecasts`; months:
+    `month_ranges`). A sum stands where no site is missing: a site counts from its first
     record on and, where it has ended (see `has_ended`), to its last one. Inside a site's forecast a missing stamp is a
     closed one; in its history it is closed when the site never worked that weekday and time, and in a month that is
     complete for all, so that months are the sum of their days. A month is complete where it is for all. The cutoff
-    of a sum is the latest of its parts'. A service of a single site passes through. What keeps a sum
-    from being made is said in the notes. Raises ValueError without parts or with parts of several periods.
+    of a sum is the latest of its parts'. A service of a single site passes through. What the histories say (effects,
+    anomalies, shifts, indices, strength) stays by site. `accuracy` also has what one forecast of the summed history had
+    reached (`direct_test`), where no site of the service has ended. What keeps a sum from being made is said in the
+    notes. Raises ValueError without parts or with parts of several periods.
     """
     if not parts:
         raise ValueError("there is nothing to add up.")
@@ -95,25 +105,61 @@ def total(parts: Sequence[DemandForecast], *, entity: str = ALL) -> DemandForeca
         raise ValueError(
             f"forecasts of different months cannot be added up: {', '.join(sorted({part.period for part in parts}))}."
         )
-    forecasts = stacked([_forecast_sums(parts)], FORECAST_COLUMNS).sort_values(
-        ["site", "service", "freq", "ds"], ignore_index=True
-    )
-    monthly = stacked([_month_sums(parts)], MONTHLY_COLUMNS)
+    positive, several = _positive(parts), _several_sites(parts)
+    forecasts = _forecast_sums(parts, positive).sort_values(["site", "service", "freq", "ds"], ignore_index=True)
+    order = ["site", "service", "freq", "model", "cutoff", "ds"]
+    test = _backtest_sums(parts, positive).sort_values(order, ignore_index=True)
+    monthly = _month_sums(parts, forecasts, test)
     monthly = monthly.sort_values(["site", "service", "unit", "period", "scenario"], ignore_index=True)
     history = stacked([_history_sums(parts, monthly)], HISTORY_COLUMNS).sort_values(
         ["site", "service", "freq", "ds"], ignore_index=True
     )
-    order = ["site", "service", "freq", "model", "cutoff", "ds"]
-    test = stacked([_backtest_sums(parts)], BACKTEST_COLUMNS).sort_values(order, ignore_index=True)
+    findings = {name: stacked([getattr(part, name) for part in parts], columns) for name, columns in _PASSED_ON.items()}
     own_notes = {*_unit_notes(parts), *_stop_notes(parts), *_test_notes(parts, test)}
     notes = tuple(sorted({note for part in parts for note in part.notes} | own_notes))
-    scores = accuracy_table(test, history) if len(test) else pd.DataFrame(columns=ACCURACY_COLUMNS)
+    direct = direct_test(test, _since_all(history, parts), findings["special_days"], several, parts[0].calendar)
+    scores = stacked([accuracy_table(test, history), accuracy_table(direct, history)], ACCURACY_COLUMNS)
+    scores = scores.sort_values(["site", "service", "freq", "model"], ignore_index=True)
+    calendar = parts[0].week_calendar
     return DemandForecast(
-        parts[0].period, entity, history, forecasts, test, scores, monthly, notes, parts[0].week_calendar
+        parts[0].period, entity, history, forecasts, test, scores, monthly, notes, calendar, **findings
     )
 
 
-def _forecast_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+_PASSED_ON = {
+    "effects": EFFECT_SIZE_COLUMNS,
+    "anomalies": ANOMALY_COLUMNS,
+    "shifts": SHIFT_COLUMNS,
+    "indices": INDEX_COLUMNS,
+    "strength": STRENGTH_COLUMNS,
+    "special_days": SPECIAL_DAY_COLUMNS,
+}
+
+
+def _positive(parts: Sequence[DemandForecast]) -> set[str]:
+    """Return the services that were never below zero."""
+    lowest = _known_history(parts).groupby("service")["y"].min()
+    return {str(service) for service in lowest.index[lowest >= 0]}
+
+
+def _several_sites(parts: Sequence[DemandForecast]) -> dict[str, list[str]]:
+    """Return the services that several sites have in one unit and one frequency, none of them ended, and the sites."""
+    spans = _site_spans(parts)
+    sites = {str(service): sorted(own["site"].unique()) for service, own in spans.groupby("service")}
+    over = set(spans.loc[spans["ended"], "service"]) | set(_several_units(parts))
+    held = spans.groupby(["service", "freq"])["site"].nunique().groupby("service").agg(["min", "max"])
+    over |= set(held.index[held["min"] < held["max"]]) | set(held.index[held["max"] < 2])
+    return {service: own for service, own in sites.items() if len(own) > 1 and service not in over}
+
+
+def _since_all(history: pd.DataFrame, parts: Sequence[DemandForecast]) -> pd.DataFrame:
+    """Return the summed history from where the last site of each service began."""
+    began = _site_spans(parts).groupby(["service", "freq"], as_index=False)["first"].max()
+    rows = history.merge(began, on=["service", "freq"], how="left", validate="many_to_one")
+    return rows.loc[rows["ds"] >= rows["first"], HISTORY_COLUMNS]
+
+
+def _forecast_sums(parts: Sequence[DemandForecast], positive: set[str]) -> pd.DataFrame:
     rows = pd.concat([part.forecasts for part in parts], ignore_index=True)
     keys = ["service", "unit", "freq"]
     alive = _site_spans(parts)
@@ -124,10 +170,23 @@ def _forecast_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
     )
     shared = shared.merge(needed.reset_index(), on=["service", "unit"], how="left", validate="many_to_one")
     rows = rows.merge(shared[shared["held"] == shared["needed"]], on=keys, how="inner", validate="many_to_one")
-    return _summed(rows[(rows["ds"] >= rows["start"]) & (rows["ds"] <= rows["end"])], [*keys, "ds"], LEVELS)
+    sums = _summed(rows[(rows["ds"] >= rows["start"]) & (rows["ds"] <= rows["end"])], [*keys, "held", "ds"], LEVELS)
+    test = _role_sums(parts)
+    test = test[test["role"] == "model"]
+    wide = widened_forecasts(sums[sums["held"] > 1].reset_index(drop=True), test, positive)
+    return stacked([sums[sums["held"] == 1], wide], FORECAST_COLUMNS)
 
 
-def _backtest_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+def _backtest_sums(parts: Sequence[DemandForecast], positive: set[str]) -> pd.DataFrame:
+    """Return the backtest of the sums; where the yardstick is the model, its rows stand there once."""
+    sums = _role_sums(parts)
+    sums = sums[(sums["role"] == "yardstick") | (sums["model"] != SEASONAL_NAIVE)]
+    wide = widened_test(sums[sums["needed"] > 1].reset_index(drop=True), positive)
+    return stacked([sums[sums["needed"] == 1], wide], BACKTEST_COLUMNS)
+
+
+def _role_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+    """Return the summed backtest with half-widths in quadrature, with the role of its rows and the sites needed."""
     rows = pd.concat([part.backtest for part in parts], ignore_index=True)
     rows = rows[~rows["service"].isin(_several_units(parts))]
     yardstick = rows["model"] == SEASONAL_NAIVE
@@ -141,7 +200,7 @@ def _backtest_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
     needed = alive[~alive["ended"]].groupby(["service", "freq"])["site"].nunique().rename("needed")
     rows = rows.merge(needed.reset_index(), on=["service", "freq"], how="left", validate="many_to_one")
     held = rows.groupby(keys, dropna=False)["site"].transform("size")
-    return _summed(rows[held == rows["needed"]], keys, (80,))
+    return _summed(rows[held == rows["needed"]], [*keys, "needed"], (80,))
 
 
 def _summed(rows: pd.DataFrame, keys: list[str], levels: Sequence[int]) -> pd.DataFrame:
@@ -203,7 +262,7 @@ def _known_history(parts: Sequence[DemandForecast]) -> pd.DataFrame:
     return rows[rows["y"].notna()]
 
 
-def _month_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+def _month_sums(parts: Sequence[DemandForecast], forecasts: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
     rows = pd.concat([part.monthly for part in parts], ignore_index=True)
     keys = ["service", "unit", "period", "scenario"]
     sums = rows.groupby(keys, dropna=False, as_index=False).agg(
@@ -211,6 +270,8 @@ def _month_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
         reconstructed=("reconstructed", "any"),
         complete=("complete", "all"),
         held=("site", "size"),
+        lo80=("lo80", "first"),
+        hi80=("hi80", "first"),
     )
     actual = rows[rows["scenario"] == "AC"]
     spans = actual.groupby(["service", "unit", "site"], dropna=False, as_index=False).agg(
@@ -221,7 +282,12 @@ def _month_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
     inside = (expected["period"] >= expected["first"]) & (~expected["ended"] | (expected["period"] <= expected["last"]))
     needed = expected[inside].groupby(keys, dropna=False).size().rename("needed").reset_index()
     sums = sums.merge(needed, on=keys, how="left", validate="one_to_one")
-    return sums[sums["held"] == sums["needed"]].assign(site=ALL)
+    sums = sums[sums["held"] == sums["needed"]].assign(site=ALL)
+    added = (sums["scenario"] == "FC") & (sums["held"] > 1)
+    by_day = forecasts[~forecasts["freq"].map(is_intraday).astype("bool")]
+    tested = test[(test["model"] != SEASONAL_NAIVE) & ~test["freq"].map(is_intraday).astype("bool")]
+    ranges = month_ranges(sums[added].reset_index(drop=True), by_day, tested, parts[0].calendar)
+    return stacked([sums[~added], ranges], MONTHLY_COLUMNS)
 
 
 def _site_spans(parts: Sequence[DemandForecast]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ run folder, `figures` turns any result into the long table that every report, co
 is judged by, and `joined` makes the run's tables of them all.
 """
 
-from opsanalytics.results.analyses import forecast, has_needs, sites_with_demand, staff, variance
+from opsanalytics.results.analyses import forecast, forecast_value, has_needs, sites_with_demand, staff, variance
 from opsanalytics.results.figures import COLUMNS, KEY, figures
 from opsanalytics.results.joined import RunResults, collect, merge
 from opsanalytics.results.record import save
@@ -17,6 +17,7 @@ __all__ = [
     "collect",
     "figures",
     "forecast",
+    "forecast_value",
     "has_needs",
     "merge",
     "save",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from opsanalytics.formats import ALL
 from opsanalytics.results.record import recorded
@@ -11,6 +14,7 @@ from opsanalytics.schemas import NEEDS
 
 if TYPE_CHECKING:
     from opsanalytics import budget, demand, sources, staffing
+    from opsanalytics.demand import value
 
 
 def variance(
@@ -52,6 +56,39 @@ def forecast(inputs: sources.Inputs, period: str, entity: str = ALL, run_dir: st
         volumes = inputs.volumes(period, entity)
         return demand.demand_forecast(volumes, inputs.tables, inputs.settings, period=period, entity=entity)
     return demand.total([forecast(inputs, period, site, run_dir) for site in sites_with_demand(inputs, period)])
+
+
+def forecast_value(
+    inputs: sources.Inputs, period: str, entity: str = ALL, run_dir: str | Path = ""
+) -> value.ForecastValue:
+    """What were the forecasts and the overrides on record worth, now that their months are over? See `value.value_of`.
+
+    The forecasts are those that earlier runs left (`Inputs.prior`), never ones made now; the actuals those of the
+    demand forecast on record in `run_dir`, else added up from the demand. LookupError when there is no demand up to
+    `period`.
+    """
+    from opsanalytics.demand import foresight, value
+
+    calendar, prior = inputs.settings.calendar, inputs.prior
+    sites = sites_with_demand(inputs, period) if entity == ALL else [entity]
+    monthly = pd.concat([_months(inputs, period, site, run_dir) for site in sites], ignore_index=True)
+    record = prior.get("demand_record")
+    made = foresight.on_record(None if record is not None else prior.get("forecasts"), calendar, record=record)
+    now, kept = inputs.tables.get("overrides"), prior.get("overrides")
+    planned, notes = foresight.standing(now, kept, calendar, period=period, entity=entity)
+    found = value.value_of(monthly, made, planned, period=period, entity=entity)
+    return dataclasses.replace(found, notes=(*notes, *found.notes))
+
+
+def _months(inputs: sources.Inputs, period: str, site: str, run_dir: str | Path) -> pd.DataFrame:
+    """Return a site's months: those on record in `run_dir`, else its actuals, for which nothing is forecast."""
+    from opsanalytics import demand
+    from opsanalytics.demand.value import actual_months
+
+    on_record = recorded(demand.DemandForecast, "seasonal_demand", run_dir, site)
+    if on_record is not None:
+        return on_record.monthly
+    return actual_months(inputs.volumes(period, site), inputs.tables, inputs.settings, period=period)
 
 
 def staff(

@@ -19,6 +19,7 @@ from opsanalytics.formats import (
     month_name,
     number,
     share,
+    significant,
 )
 from opsanalytics.periods import Calendar, prior_year, shift
 from opsanalytics.tables.layout import paragraph, text_frame
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
     from opsanalytics.demand import DemandForecast
 
 _SAID = 6
+_NARROW = 0.1  # of its upper end
+_YARDSTICK, _DIRECT = "seasonal naive", "direct"
 
 
 def demand_sentence(forecast: DemandForecast) -> str:
     """What came in, against last year and its forecast, and what is to come next month? One sentence a service.
 
-    A forecast that the backtest found worse than its yardstick is said first of all.
+    First of all: which forecasts the backtest found worse than their yardstick or, if none, by how much they beat it.
     """
     pairs = _pairs(forecast.monthly)
     head = f"{month_name(forecast.period)}, {entity_name(forecast.entity)}"
@@ -41,7 +44,7 @@ def demand_sentence(forecast: DemandForecast) -> str:
     sentences = [_service_sentence(forecast, site, service) for site, service in pairs[:_SAID]]
     if len(pairs) > _SAID:
         sentences.append(f"{len(pairs) - _SAID} more stand in the table.")
-    return paragraph([f"{head}.", _warning(forecast), *sentences])
+    return paragraph([f"{head}.", _warning(forecast) or _gain(forecast), *sentences])
 
 
 def accuracy_sentence(forecast: DemandForecast) -> str:
@@ -56,18 +59,25 @@ def accuracy_sentence(forecast: DemandForecast) -> str:
 
 
 def demand_table(forecast: DemandForecast, *, months: int = 6) -> pd.DataFrame:
-    """Set out each service: last month's volume, the forecast of it, the same month a year ago, the months to come."""
+    """Set out each service: last month's volume, the forecast of it, the same month a year ago, the months to come.
+
+    The next month's forecast has its 80 % range beside it, where one is known.
+    """
     period = forecast.period
     ahead = [shift(period, k) for k in range(1, months + 1)]
     columns = [("AC", prior_year(period)), ("FC", period), ("AC", period), *(("FC", month) for month in ahead)]
-    volumes = _by_month(forecast)
+    volumes, ranges = _by_month(forecast), _ranges(forecast)
     units = forecast.monthly.drop_duplicates(["site", "service"]).set_index(["site", "service"])["unit"]
     rows = []
     for site, service in _pairs(forecast.monthly):
         cells = [number(volumes.get((site, service, scenario, month))) for scenario, month in columns]
         unit = units.get((site, service))
+        if ranges:
+            cells.insert(4, _between(ranges.get((site, service, ahead[0]))) or NOT_AVAILABLE)
         rows.append([entity_name(site), service, "" if is_missing(unit) else str(unit), *cells])
     heads = [f"{scenario} {month_name(month)}" for scenario, month in columns]
+    if ranges:
+        heads.insert(4, f"80 % range {month_name(ahead[0])}")
     return text_frame(rows, ["Site", "Service", "Unit", *heads])
 
 
@@ -165,7 +175,9 @@ def _service_sentence(forecast: DemandForecast, site: str, service: str) -> str:
         stands = [_beside(actual, before, month_name(prior_year(period)), 1), _beside(actual, made, "its forecast", 0)]
         text += "".join(f", {said}" for said in [listed([said for said in stands if said])] if said)
     expected = volumes.get((site, service, "FC", following))
-    return f"{text}; {about(expected)} expected in {month_name(following)}."
+    span = _between(_ranges(forecast).get((site, service, following)), figures=2)
+    within = f" ({span} four times in five)" if span else ""
+    return f"{text}; {about(expected)} expected in {month_name(following)}{within}."
 
 
 def _beside(actual: float, reference: float | None, name: str, digits: int) -> str:
@@ -202,6 +214,17 @@ def _warning(forecast: DemandForecast) -> str:
     return f"The forecast did worse than the yardstick in the backtest: {listed(named)}." if named else ""
 
 
+def _gain(forecast: DemandForecast) -> str:
+    """Say by how much smaller the errors of the forecasts were than those of repeating the last season."""
+    gains = [(1 - own / other, name) for name, own, other in _errors(forecast) if other]
+    if not gains:
+        return ""
+    (low, least), (high, most) = min(gains), max(gains)
+    ends = [f"{_percent(max(gain, 0.0))} ({name})" for gain, name in ((low, least), (high, most))]
+    by = ends[0] if len(gains) == 1 else f"{ends[0]} to {ends[1]}"
+    return f"In the backtest the forecast was off by less than repeating the last season would have been, by {by}."
+
+
 def _in_progress(forecast: DemandForecast, site: str, service: str) -> bool:
     rows = _of(forecast.monthly, site, service)
     rows = rows[(rows["scenario"] == "AC") & (rows["period"] == forecast.period)]
@@ -214,19 +237,37 @@ def _by_month(forecast: DemandForecast) -> dict[tuple[str, str, str, str], float
     return dict(zip(keys, rows["volume"].astype(float), strict=True))
 
 
+def _ranges(forecast: DemandForecast) -> dict[tuple[str, str, str], tuple[float, float]]:
+    """Return the 80 % range of each forecast month that has one."""
+    rows = forecast.monthly.reindex(columns=["site", "service", "period", "scenario", "lo80", "hi80"])
+    rows = rows[(rows["scenario"] == "FC") & rows["hi80"].notna()]
+    keys = zip(rows["site"], rows["service"], rows["period"], strict=True)
+    return dict(zip(keys, zip(rows["lo80"], rows["hi80"], strict=True), strict=True))
+
+
+def _between(ends: tuple[float, float] | None, figures: int = 3) -> str:
+    """Write a range with so many figures, or with three where two would make its ends alike."""
+    if ends is None:
+        return ""
+    low, high = (float(end) for end in ends)
+    figures = 3 if high - low < _NARROW * abs(high) else figures
+    return f"{significant(low, figures)} to {significant(high, figures)}"
+
+
 def _scores(forecast: DemandForecast, site: str, service: str, freq: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split the scores of a series into those of models that its forecast uses and those of yardsticks."""
+    """Split the scores of a series into that of its forecast and that of its yardstick."""
     rows = _of(forecast.accuracy, site, service)
-    rows = rows[(rows["freq"] == freq) & rows["wape"].notna()]
-    made = _of(forecast.forecasts, site, service)
-    made = made[(made["freq"] == freq) & ~made["reconstructed"].astype(bool)]
-    used = rows["model"].isin(made["model"].unique())
-    return rows[used], rows[~used]
+    rows = rows[(rows["freq"] == freq) & rows["wape"].notna() & (rows["model"] != _DIRECT)]
+    yardstick = rows["model"].eq(_YARDSTICK) & (len(rows) > 1)
+    return rows[~yardstick], rows[yardstick]
 
 
 def _model(name: str) -> str:
     """Write a model's name for a reader: "Prophet by day, spread over the day"."""
-    text = name.replace("_", " ").replace(" days x profile", " by day, spread over the day")
+    if name == _DIRECT:
+        return "One forecast of the sum, for comparison"
+    text = name.replace("_", " ").replace(" of days x profile", " days x profile")
+    text = text.replace(" days x profile", " by day, spread over the day")
     return f"{text[:1].upper()}{text[1:]}"
 
 

@@ -1,4 +1,4 @@
-"""Effects: what is known about a day apart from its place in the week and the year.
+"""Table: which days are special at a site, and which of it was known when.
 
 Country holidays, campaigns and closures make one table, `ds, name, kind, known_ahead`. A forecast
 made at a cutoff sees all of it up to the cutoff and, after it, only what was known ahead.
@@ -51,31 +51,42 @@ def seen_at(effects: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
 
 
 def regressors(effects: pd.DataFrame, training: pd.DatetimeIndex) -> pd.DataFrame:
-    """Return Prophet's holiday table: DataFrame[holiday, ds].
+    """Return Prophet's holiday table: DataFrame[holiday, ds], the effects grouped as `grouped` says."""
+    return grouped(effects, training)[["holiday", "ds"]]
+
+
+def grouped(effects: pd.DataFrame, training: pd.DatetimeIndex) -> pd.DataFrame:
+    """Which effects can `training` tell apart? DataFrame[holiday, ds, kind], one row per effect and day.
 
     Holidays met fewer than twice in `training` share one effect ("other holidays"), since one day
     proves little. Campaigns whose names differ in numbers only ("Spring 2026", "Spring 2027") are one
-    campaign; one not met in training is taken to act as the latest campaign did, and without any
-    campaign in training it has no effect. Closures are not here: the series keeps them from the model.
+    campaign; one not met in training is taken to act as the latest campaign met there did, and without any
+    campaign in training it has no effect. A row with a `like` acts as the event named there. Closures are
+    not here: the series keeps them from the model.
     """
-    table = effects[effects["kind"] != "closure"].copy()
-    without_numbers = table["name"].str.replace(r"\s*[0-9]+", "", regex=True).str.strip()
-    table["name"] = table["name"].where((table["kind"] == "holiday") | (without_numbers == ""), without_numbers)
-    met = table[table["ds"].isin(training)].groupby(["kind", "name"]).size()
-    table["met"] = [int(met.get((kind, name), 0)) for kind, name in zip(table["kind"], table["name"], strict=True)]
+    table = effects[effects["kind"] != "closure"].sort_values(["ds", "kind", "name"]).reset_index(drop=True)
+    if "like" in table.columns:
+        table["name"] = table["name"].where(table["like"].fillna("") == "", table["like"])
     holiday = table["kind"] == "holiday"
-    latest = table.loc[~holiday & (table["met"] > 0), "name"]
+    table["name"] = table["name"].where(holiday, without_numbers(table["name"]))
+    in_training = table["ds"].isin(training)
+    met = table[in_training].groupby(["kind", "name"]).size()
+    table["met"] = [int(met.get((kind, name), 0)) for kind, name in zip(table["kind"], table["name"], strict=True)]
+    latest = table.loc[~holiday & in_training, "name"]
     table["holiday"] = table["name"].where(~holiday | (table["met"] >= 2), "other holidays")
     if len(latest):
         table["holiday"] = table["holiday"].where(holiday | (table["met"] > 0), latest.iloc[-1])
-    known = set(table.loc[table["ds"].isin(training), "holiday"])
+    known = set(table.loc[in_training, "holiday"])
     table = table[table["holiday"].isin(known)]
     # one effect a day and name: two holidays on one day are two effects, the same one twice is not
-    return (
-        table.drop_duplicates(["ds", "holiday"])[["holiday", "ds"]]
-        .sort_values(["ds", "holiday"])
-        .reset_index(drop=True)
-    )
+    once = table.drop_duplicates(["ds", "holiday"])[["holiday", "ds", "kind"]]
+    return once.sort_values(["ds", "holiday"]).reset_index(drop=True)
+
+
+def without_numbers(names: pd.Series) -> pd.Series:
+    """Return the names without their numbers, unless nothing else is in them."""
+    shorter = names.str.replace(r"\s*[0-9]+", "", regex=True).str.strip()
+    return names.where(shorter == "", shorter)
 
 
 def closure_days(effects: pd.DataFrame) -> pd.DatetimeIndex:
