@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
@@ -19,6 +20,7 @@ from opsanalytics.budget import budget_variance
 from opsanalytics.charts import canvas, panels, sheet
 from opsanalytics.demand import DemandForecast
 from opsanalytics.demand.components import Components, decompose, seasonal_indices, strength
+from opsanalytics.demand.prophet import Detail
 from opsanalytics.demand.value import ForecastValue, value_of
 from opsanalytics.formats import MISSING_MONTHS
 from opsanalytics.periods import month_range
@@ -49,6 +51,7 @@ def every_chart(name: str = "parcels") -> dict[str, Axes]:
         "heat_map": charts.heat_map(variance),
         "forecast_fan": charts.forecast_fan(demand, small.SITE, name),
         "decomposition": charts.decomposition(parts(), strength(parts()), name, small.SITE, small.PERIOD, name),
+        "trend_changes": charts.trend_changes(bends(), name, small.SITE, small.PERIOD, unit=name),
         "seasonal_indices": charts.seasonal_indices(seasonal_indices(parts()), "week", name, small.SITE, small.PERIOD),
         "calendar_heat_map": charts.calendar_heat_map(parts().observed, name, small.SITE, small.PERIOD, unit=name),
         "forecast_errors": charts.forecast_errors(value(demand, name), small.SITE, name),
@@ -65,6 +68,14 @@ def parts() -> Components:
     """Eight weeks of days to the end of PERIOD, 100 each but for Mondays of 140."""
     days = pd.date_range("2026-01-04", "2026-02-28", freq="D").as_unit("us")
     return decompose(pd.Series(100.0, days).mask(days.day_of_week == 0, 140.0), "D")
+
+
+def bends() -> Detail:
+    """Two years of months that grow by ten each, and bend down a year before the end."""
+    months = pd.date_range("2024-03-01", periods=24, freq="MS").as_unit("us")
+    trend = np.r_[np.arange(100.0, 220.0, 10.0), np.arange(220.0, 160.0, -5.0)]
+    changes = pd.DataFrame({"ds": months[[12]], "change": [-0.5]})
+    return Detail(pd.DataFrame({"ds": months, "y": trend + 3, "trend": trend, "fitted": trend}), changes, False)
 
 
 def value(demand: DemandForecast, service: str) -> ForecastValue:

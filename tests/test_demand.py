@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from opsanalytics import accuracy, demand, tables
 from opsanalytics.demand import DemandForecast, demand_forecast
 from opsanalytics.demand.effects import closed_calendar, day_effects
-from opsanalytics.demand.intervals import usual_quantile, weighted_quantile
+from opsanalytics.demand.intervals import usual_quantile, weighted_quantiles
 from opsanalytics.demand.profile import day_totals, repeated_times, skipped_times, spread
 from opsanalytics.demand.record import horizon_end
 from opsanalytics.periods import Calendar
@@ -409,15 +409,15 @@ def test_a_day_that_lacks_a_tenth_of_its_intervals_has_no_total() -> None:
 @given(st.integers(20, 400), st.sampled_from(LEVELS))
 def test_the_conformal_quantile_leaves_room_for_the_error_to_come(n: int, level: int) -> None:
     sizes = np.arange(1, n + 1, dtype=float)
-    found = weighted_quantile(sizes, np.ones(n), level)
+    found = weighted_quantiles(sizes, np.ones(n), [level])[0]
     assert found >= level / 100 * (n + 1) - 1e-9 or found == n
     assert found < level / 100 * (n + 1) + 1
 
 
 def test_recent_cutoffs_weigh_more() -> None:
     sizes, weights = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 1.0, 0.1, 0.1])
-    assert weighted_quantile(sizes, weights, 60) == 2.0  # 1.65 of 2.2 and the mean weight, 0.55, to come
-    assert weighted_quantile(sizes[::-1], weights[::-1], 60) == 2.0
+    assert weighted_quantiles(sizes, weights, [60]) == [2.0]  # 1.65 of 2.2 and the mean weight, 0.55, to come
+    assert weighted_quantiles(sizes[::-1], weights[::-1], [60]) == [2.0]
 
 
 def errors_of(name: str, origins: int, ratio: float) -> pd.DataFrame:

@@ -153,8 +153,9 @@ def test_prophet_shows_where_a_trend_breaks() -> None:
 
 
 def test_intervals_within_the_day_are_not_for_prophet() -> None:
-    with pytest.raises(ValueError, match="months, weeks or days"):
-        prophet_detail(pd.Series(1.0, pd.date_range("2026-01-01", periods=100, freq="h")), "h")
+    detail = prophet_detail(pd.Series(1.0, pd.date_range("2026-01-01", periods=100, freq="h")), "h")
+    assert "months, weeks or days" in detail.note
+    assert detail.parts.empty
 
 
 # ------------------------------------------------------------------ effects

@@ -24,6 +24,7 @@ TOTAL = "(total)"
 OTHERS = "(others)"
 MISSING_MONTHS = "(missing months)"
 NOT_AVAILABLE = "n.a."
+SIGNAL_LIMIT = 4.0  # mean absolute deviations, beyond which a tracking signal asks for a look
 
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?|[+-]?\.[0-9]+")
 _UNIT_POWERS = {"": 0, "k": 3, "m": 6}

@@ -15,7 +15,7 @@ from threading import Thread
 from opsanalytics.charts.bridges import bridge, movement
 from opsanalytics.charts.budget import outlook_bars, plan_actual_columns, variance_bars
 from opsanalytics.charts.causes import heat_map, pareto
-from opsanalytics.charts.components import calendar_heat_map, decomposition, seasonal_indices
+from opsanalytics.charts.components import calendar_heat_map, decomposition, seasonal_indices, trend_changes
 from opsanalytics.charts.demand import backtest_accuracy, forecast_fan, monthly_volumes, seasonal_shape
 from opsanalytics.charts.demand_value import forecast_errors
 from opsanalytics.charts.staffing import monthly_cost, monthly_fte, required_staff
@@ -40,6 +40,7 @@ __all__ = [
     "required_staff",
     "seasonal_indices",
     "seasonal_shape",
+    "trend_changes",
     "variance_bars",
 ]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from opsanalytics.demand.components import Components
+    from opsanalytics.demand.prophet import Detail
 
 STRONG = 0.64  # from here on a season is differenced (Forecasting: Principles and Practice, 3rd edition, section 9.1)
 _WEAK = 0.3
@@ -68,6 +69,34 @@ def decomposition(
     paper.numbers_left(ax, [*observed.dropna(), *trend])
     paper.zero_line(ax)
     _stacked(ax, parts, components.multiplicative, unit)
+    paper.legend(ax)
+    return paper.finished(ax)
+
+
+def trend_changes(detail: Detail, service: str, entity: str, period: str, *, unit: str = "volume") -> Axes:
+    """Where does the trend bend? The observed in grey, Prophet's trend, and a mark where its slope changes.
+
+    Pass the result of `demand.prophet_detail`. A mark points up where growth rises from there on, down where it falls.
+    """
+    caption = _caption(f"{_opened(unit)}, trend and its changes of slope by Prophet", entity, period)
+    if detail.note:
+        return paper.off(f"{plain(service)}, {caption}", detail.note)
+    changes, parts = detail.changes, detail.parts
+    times = {0: "the trend runs straight", 1: "the trend bends once"}.get(
+        len(changes), f"the trend bends {len(changes)} times"
+    )
+    ax = paper.canvas(f"{plain(service)}: {times}", caption, height=3.0)
+    ax.plot(parts["ds"], parts["y"], color=paper.GREY, linewidth=0.8, label="AC", gid="AC")
+    ax.plot(parts["ds"], parts["trend"], color=paper.FORECAST, linewidth=2.2, label="trend", gid="trend")
+    level = parts.set_index("ds")["trend"].reindex(changes["ds"]).to_numpy()
+    for label, marker, rises in (("growth rises", "^", True), ("growth falls", "v", False)):
+        own = ((changes["change"] > 0) == rises).to_numpy()
+        if own.any():
+            dots: dict[str, Any] = {"s": 60, "color": paper.INK, "zorder": 5, "label": label, "gid": label}
+            ax.scatter(changes["ds"][own], level[own], marker=marker, **dots)
+    paper.numbers_left(ax, [*parts["y"], *parts["trend"]])
+    paper.dates_below(ax)
+    paper.zero_line(ax)
     paper.legend(ax)
     return paper.finished(ax)
 

@@ -10,8 +10,7 @@ from opsanalytics import formats
 from opsanalytics.charts import canvas as paper
 from opsanalytics.charts import panels
 from opsanalytics.charts.canvas import plain
-from opsanalytics.demand.value import LIMIT
-from opsanalytics.formats import entity_name
+from opsanalytics.formats import SIGNAL_LIMIT, entity_name
 from opsanalytics.periods import month_range, shift
 
 if TYPE_CHECKING:
@@ -122,13 +121,11 @@ def _signal(ax: Axes, places: list[int], values: list[float]) -> None:
     panel = panels.panel_below(ax, _SIGNAL_HIGH, "signal")
     panel.set_xlim(*ax.get_xlim())
     band: dict[str, Any] = {"facecolor": paper.GREY, "alpha": 0.3, "edgecolor": "none", "gid": "limits"}
-    panel.axhspan(-LIMIT, LIMIT, **band)
+    panel.axhspan(-SIGNAL_LIMIT, SIGNAL_LIMIT, **band)
     style: dict[str, Any] = {"color": paper.INK, "linewidth": 1.6, "marker": "o", "markersize": 3.5, "gid": "signal"}
     panel.plot(places, values, label="_signal", **style)
-    panel.set_ylim(min([-LIMIT, *values]) - 1, max([LIMIT, *values]) + 1)
+    panel.set_ylim(min([-SIGNAL_LIMIT, *values]) - 1, max([SIGNAL_LIMIT, *values]) + 1)
     panels.labels_at_right(ax, panel, places[-1], [(values[-1], formats.number(values[-1], 1, signed=True))])
     paper.zero_line(panel)
-    title = (
-        f"Tracking signal: sum of errors over their mean size; beyond the band of {formats.number(LIMIT)} look closer"
-    )
+    title = f"Tracking signal: sum of errors over their mean size; look closer beyond {formats.number(SIGNAL_LIMIT)}"
     panels.panel_title(panel, title)

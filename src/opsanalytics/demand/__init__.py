@@ -18,6 +18,7 @@ from opsanalytics.demand.inspection import (
 from opsanalytics.demand.intervals import calibrate
 from opsanalytics.demand.panel import backtest, forecast_panel
 from opsanalytics.demand.profile import seasonal_profile
+from opsanalytics.demand.prophet import prophet_detail
 from opsanalytics.demand.result import DemandForecast
 from opsanalytics.demand.totals import demand_forecast, total
 
@@ -36,6 +37,7 @@ __all__ = [
     "infer_frequency",
     "largest",
     "planned_event",
+    "prophet_detail",
     "seasonal_indices",
     "seasonal_profile",
     "strength",

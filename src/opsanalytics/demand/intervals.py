@@ -68,18 +68,18 @@ def usual_quantile(level: int) -> float:
     return NormalDist().inv_cdf(0.5 + level / 200) * _USUAL_STRETCH.get(level, 1.0)
 
 
-def weighted_quantile(sizes: Floats, weights: Floats, level: int) -> float:
-    """Return the smallest size that, with the smaller ones, bears `level` per cent of all weight and of one unseen
-    error's.
+def weighted_quantiles(sizes: Floats, weights: Floats, levels: Sequence[int]) -> Floats:
+    """Return for each level the smallest size that, with the smaller ones, bears so many per cent of all weight and of
+    one unseen error's.
 
     The unseen one weighs as the mean of the others and is larger than all; where that is asked for, the largest
     answers.
     """
     order = np.argsort(sizes, kind="stable")
     reached = np.cumsum(weights[order])
-    wanted = (reached[-1] + weights.mean()) * level / 100
-    place = int(np.searchsorted(reached, wanted * (1 - 1e-12), side="left"))
-    return float(sizes[order][min(place, len(sizes) - 1)])
+    wanted = (reached[-1] + weights.mean()) * np.asarray(levels) / 100
+    place = np.searchsorted(reached, wanted * (1 - 1e-12), side="left")
+    return np.asarray(sizes[order][np.minimum(place, len(sizes) - 1)])
 
 
 def _panel(
@@ -100,7 +100,7 @@ def _panel(
             break
         rows = bucket == min(filled, key=lambda other: (abs(other - one), other))
         looks = len(set(zip(owner[rows], age[rows], strict=True)))
-        measured = np.array([weighted_quantile(ratio[rows], weight[rows], level) for level in levels])
+        measured = weighted_quantiles(ratio[rows], weight[rows], levels)
         found[one] = (looks * measured + USUAL_AT_LEAST * usual) / (looks + USUAL_AT_LEAST)
     return found
 
@@ -110,5 +110,5 @@ def _own(ratio: Floats, weight: Floats, age: np.ndarray, rows: np.ndarray, level
     if not len(rows):
         return panel
     looks = len(np.unique(age[rows]))
-    measured = np.array([weighted_quantile(ratio[rows], weight[rows], level) for level in levels])
+    measured = weighted_quantiles(ratio[rows], weight[rows], levels)
     return np.asarray((looks * measured + OWN_AT_LEAST * panel) / (looks + OWN_AT_LEAST))

@@ -31,11 +31,13 @@ class Detail:
 
     `parts`: ds, y, trend, fitted (trend with seasons and effects). `changes`: ds, change (of the trend's slope, as a
     share of the level a year), those worth a mark. `factors`: were logarithms fitted, so that the parts multiply?
+    `note` says why there is nothing to see, where there is not.
     """
 
     parts: pd.DataFrame
     changes: pd.DataFrame
     factors: bool
+    note: str = ""
 
 
 def prophet_detail(y: pd.Series, freq: str, holidays: pd.DataFrame | None = None) -> Detail:
@@ -47,7 +49,10 @@ def prophet_detail(y: pd.Series, freq: str, holidays: pd.DataFrame | None = None
     check_frequency(freq)
     least = 24 if freq == "MS" else 104 if is_weekly(freq) else 28
     if is_intraday(freq) or len(y) < least:
-        raise ValueError(f"Prophet is shown months, weeks or days of at least {least} values; there are {len(y)}.")
+        nothing = pd.DataFrame({"ds": pd.DatetimeIndex([]).as_unit("us"), "change": pd.Series(dtype="float64")})
+        parts = nothing[["ds"]].assign(**dict.fromkeys(("y", "trend", "fitted"), nothing["change"]))
+        note = f"Prophet is shown months, weeks or days, of {least} values or more; there are {len(y)}."
+        return Detail(parts, nothing, False, note)
     factors = uses_logs(y.to_numpy(dtype=np.float64))
     values = np.log(y.to_numpy(dtype=np.float64)) if factors else y.to_numpy(dtype=np.float64)
     centre = float(values.mean())

@@ -265,16 +265,14 @@ def _backtest(
     frames = []
     for prediction, model in (("yhat", None), ("naive", SEASONAL_NAIVE)):
         rows = loo_bounds(scored, freq, LEVELS, naive=model is not None)
-        label = pd.DataFrame(
-            {
-                "site": [names[name].site for name in rows["unique_id"]],
-                "service": [names[name].service for name in rows["unique_id"]],
-                "cutoff": [cutoff_day(throughs[origin], freq, calendar) for origin in rows["origin"]],
-            },
-            index=rows.index,
-        )
+        place = {name: (one.site, one.service) for name, one in names.items()}
+        cutoffs = {number: cutoff_day(through, freq, calendar) for number, through in enumerate(throughs)}
         rows = rows.assign(
-            site=label["site"], service=label["service"], cutoff=label["cutoff"], freq=freq, yhat=rows[prediction]
+            site=rows["unique_id"].map({name: site for name, (site, _) in place.items()}),
+            service=rows["unique_id"].map({name: service for name, (_, service) in place.items()}),
+            cutoff=rows["origin"].map(cutoffs),
+            freq=freq,
+            yhat=rows[prediction],
         )
         if model is None:
             frames.append(rows)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from opsanalytics.demand.foresight import IN_TIME, LATE, MONTH, OVERRIDE_COLUMNS, SERIES, UNKNOWN, typed
 from opsanalytics.demand.record import has_ended, records
-from opsanalytics.formats import ALL
+from opsanalytics.formats import ALL, SIGNAL_LIMIT
 from opsanalytics.periods import shift
 from opsanalytics.settings import Settings
 
@@ -39,7 +39,6 @@ AUTHOR_COLUMNS = [
 SIGNAL_COLUMNS = [*MONTH, "error", "months", "cumulative", "mad", "signal", "drifting"]
 
 SCORED, OPEN, NO_ACTUAL = "scored", "open", "no actual"
-LIMIT = 4.0  # mean absolute deviations
 DRIFT_MONTHS = 4
 YEAR = 12
 
@@ -244,7 +243,7 @@ def tracking_signal(errors: pd.DataFrame) -> pd.DataFrame:
             cumulative=cumulative,
             mad=absolute / months,
             signal=signal,
-            drifting=(signal.abs() > LIMIT) & (months >= DRIFT_MONTHS),
+            drifting=(signal.abs() > SIGNAL_LIMIT) & (months >= DRIFT_MONTHS),
         ),
         SIGNAL_COLUMNS,
     )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from opsanalytics.demand.frequency import DAY
-from opsanalytics.demand.intervals import FADING, LEVELS, USUAL_AT_LEAST, calibrate, usual_quantile, weighted_quantile
+from opsanalytics.demand.intervals import FADING, LEVELS, USUAL_AT_LEAST, calibrate, usual_quantile, weighted_quantiles
 from opsanalytics.demand.record import periods_of
 from opsanalytics.periods import Calendar
 
@@ -139,7 +139,7 @@ def _factor(known: pd.DataFrame, age: np.ndarray) -> float:
     if known.empty:
         return 1.0
     looks = int(known["cutoff"].nunique())
-    quantile = weighted_quantile(known["ratio"].to_numpy(dtype=np.float64), FADING**age, _LEVEL)
+    quantile = float(weighted_quantiles(known["ratio"].to_numpy(dtype=np.float64), FADING**age, [_LEVEL])[0])
     return (looks * quantile + USUAL_AT_LEAST) / (looks + USUAL_AT_LEAST)
 
 

@@ -14,6 +14,7 @@ from opsanalytics.tables.layout import paragraph, text_frame
 if TYPE_CHECKING:
     from opsanalytics.budget import BudgetVariance
     from opsanalytics.demand import DemandForecast
+    from opsanalytics.demand.value import ForecastValue
     from opsanalytics.sources import Inputs
     from opsanalytics.staffing import StaffingForecast
 
@@ -58,7 +59,7 @@ def off_sentence(inputs: Inputs, notebook: str) -> str:
     return paragraph(missing) or "Nothing is off for want of a table."
 
 
-def notes_sentence(result: BudgetVariance | DemandForecast | StaffingForecast) -> str:
+def notes_sentence(result: BudgetVariance | DemandForecast | ForecastValue | StaffingForecast) -> str:
     """What did the analysis leave out, fall back on or put right?"""
     return paragraph(result.notes) or "Nothing was left out."
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from opsanalytics.demand.foresight import IN_TIME, LATE, UNKNOWN
-from opsanalytics.demand.value import LIMIT, NO_ACTUAL, OPEN, SCORED
+from opsanalytics.demand.value import NO_ACTUAL, OPEN, SCORED
 from opsanalytics.formats import (
+    SIGNAL_LIMIT,
     counted,
     entity_name,
     is_missing,
@@ -106,7 +107,7 @@ def signals_table(value: ForecastValue) -> pd.DataFrame:
     """Set out each series' tracking signal at its last month: the sum of its errors over their mean size."""
     rows = []
     for _, r in _latest(value).iterrows():
-        drifting = f"beyond {number(LIMIT)}: look"
+        drifting = f"beyond {number(SIGNAL_LIMIT)}: look"
         rows.append(
             [
                 *_names(r),
@@ -196,8 +197,8 @@ def _signals_sentence(value: ForecastValue) -> str:
     ]
     more = [f"{len(named) - _SAID} more"] if len(named) > _SAID else []
     return (
-        f"Leaning to one side: {listed([*named[:_SAID], *more])}. A signal beyond {number(LIMIT)} asks for a look and "
-        "is no proof: after 12 months 37 of 100 unbiased forecasts are beyond it too."
+        f"Leaning to one side: {listed([*named[:_SAID], *more])}. A signal beyond {number(SIGNAL_LIMIT)} asks for a "
+        "look and is no proof: after 12 months 37 of 100 unbiased forecasts are beyond it too."
     )
 
 

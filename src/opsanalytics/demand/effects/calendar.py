@@ -31,9 +31,11 @@ def day_regressors(
     seen, training = (effects, stamps) if cutoff is None else (seen_at(effects, cutoff), stamps[stamps <= cutoff])
     table = grouped(seen, training)
     names = sorted(table["holiday"].unique())
-    days = stamps.normalize()
-    columns = {name: days.isin(table.loc[table["holiday"] == name, "ds"]).astype(np.float64) for name in names}
-    return pd.DataFrame(columns, index=stamps, columns=pd.Index(names, dtype="str"))
+    place = stamps.normalize().get_indexer(pd.DatetimeIndex(table["ds"]))
+    held = np.zeros((len(stamps), len(names)))
+    column = pd.Index(names).get_indexer(table["holiday"])
+    held[place[place >= 0], column[place >= 0]] = 1.0
+    return pd.DataFrame(held, index=stamps, columns=pd.Index(names, dtype="str"))
 
 
 def period_regressors(

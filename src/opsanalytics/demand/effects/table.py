@@ -6,6 +6,8 @@ made at a cutoff sees all of it up to the cutoff and, after it, only what was kn
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from functools import lru_cache
 
 import numpy as np
@@ -64,29 +66,40 @@ def grouped(effects: pd.DataFrame, training: pd.DatetimeIndex) -> pd.DataFrame:
     campaign in training it has no effect. A row with a `like` acts as the event named there. Closures are
     not here: the series keeps them from the model.
     """
-    table = effects[effects["kind"] != "closure"].sort_values(["ds", "kind", "name"]).reset_index(drop=True)
-    if "like" in table.columns:
-        table["name"] = table["name"].where(table["like"].fillna("") == "", table["like"])
-    holiday = table["kind"] == "holiday"
-    table["name"] = table["name"].where(holiday, without_numbers(table["name"]))
-    in_training = table["ds"].isin(training)
-    met = table[in_training].groupby(["kind", "name"]).size()
-    table["met"] = [int(met.get((kind, name), 0)) for kind, name in zip(table["kind"], table["name"], strict=True)]
-    latest = table.loc[~holiday & in_training, "name"]
-    table["holiday"] = table["name"].where(~holiday | (table["met"] >= 2), "other holidays")
-    if len(latest):
-        table["holiday"] = table["holiday"].where(holiday | (table["met"] > 0), latest.iloc[-1])
-    known = set(table.loc[in_training, "holiday"])
-    table = table[table["holiday"].isin(known)]
-    # one effect a day and name: two holidays on one day are two effects, the same one twice is not
-    once = table.drop_duplicates(["ds", "holiday"])[["holiday", "ds", "kind"]]
-    return once.sort_values(["ds", "holiday"]).reset_index(drop=True)
+    table = effects[effects["kind"] != "closure"]
+    like = table["like"].fillna("") if "like" in table.columns else [""] * len(table)
+    trained = table["ds"].isin(training)
+    rows = sorted(
+        (day, kind, name, (other or name) if kind == "holiday" else without_numbers(other or name), met)
+        for day, kind, name, other, met in zip(table["ds"], table["kind"], table["name"], like, trained, strict=True)
+    )
+    times = Counter((kind, name) for _, kind, _, name, met in rows if met)
+    latest = next((name for _, kind, _, name, met in reversed(rows) if met and kind != "holiday"), None)
+
+    def group(kind: str, name: str) -> str:
+        if kind == "holiday":
+            return name if times[kind, name] >= 2 else "other holidays"
+        return name if times[kind, name] or latest is None else latest
+
+    told = [(day, group(kind, name), kind, met) for day, kind, _, name, met in rows]
+    known = {name for _, name, _, met in told if met}
+    once: dict[tuple[pd.Timestamp, str], str] = {}  # two holidays on one day are two effects, the same one twice is not
+    for day, name, kind, _ in told:
+        if name in known:
+            once.setdefault((day, name), kind)
+    found = sorted(once.items())
+    return pd.DataFrame(
+        {
+            "holiday": pd.array([name for (_, name), _ in found], dtype="str"),
+            "ds": pd.DatetimeIndex([day for (day, _), _ in found]).as_unit("us"),
+            "kind": pd.array([kind for _, kind in found], dtype="str"),
+        }
+    )
 
 
-def without_numbers(names: pd.Series) -> pd.Series:
-    """Return the names without their numbers, unless nothing else is in them."""
-    shorter = names.str.replace(r"\s*[0-9]+", "", regex=True).str.strip()
-    return names.where(shorter == "", shorter)
+def without_numbers(name: str) -> str:
+    """Return a name without its numbers, unless nothing else is in it."""
+    return re.sub(r"\s*[0-9]+", "", name).strip() or name
 
 
 def closure_days(effects: pd.DataFrame) -> pd.DatetimeIndex:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import median_filter
 
 from opsanalytics.demand.models.history import FEW_ZEROS, Floats, History
 
@@ -37,7 +36,8 @@ def without_outliers(history: History) -> History:
         return history
     middle = np.empty(len(values))
     for day in range(_WEEK):
-        middle[day::_WEEK] = median_filter(values[day::_WEEK], size=_WEEKS_AROUND, mode="nearest")
+        around = np.pad(values[day::_WEEK], _WEEKS_AROUND // 2, mode="edge")
+        middle[day::_WEEK] = np.median(np.lib.stride_tricks.sliding_window_view(around, _WEEKS_AROUND), axis=1)
     away = values - middle
     limit = _OUTLIER * 1.4826 * float(np.median(np.abs(away)))
     return replace(history, values=middle + np.clip(away, -limit, limit)) if limit > 0 else history

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from opsanalytics.demand.models.history import FEW_ZEROS, Floats
 
@@ -179,4 +178,6 @@ def _pattern(values: Floats, cycle: int, rate: float) -> Floats:
 
 def _smoothed(values: Floats, rate: float) -> Floats:
     """Return the exponentially weighted mean up to each value."""
+    from scipy.signal import lfilter  # takes a third of a second to load
+
     return np.asarray(lfilter([rate], [1, rate - 1], values, zi=[values[0] * (1 - rate)])[0])
