@@ -332,7 +332,8 @@ def test_a_negative_volume_is_one_of_an_open_day() -> None:
 def test_a_history_of_zeros_is_forecast_at_zero_and_said_so_once(freq: str) -> None:
     y = 0 * (daily("2025-01-01", "2025-06-30") if freq == "D" else half_hours("2025-01-01", "2025-06-30"))
     found = demand_forecast(volumes(y, freq), {}, JULY, period="2025-06", entity="North")
-    assert found.notes == ("Calls at North: constant at 0, which is repeated.",)
+    grain = "by day, " if freq == "30min" else ""
+    assert found.notes == (f"Calls at North: {grain}constant at 0, which is repeated.",)
     bounds = found.forecasts[["yhat", "lo95", "hi95"]].to_numpy()
     assert bounds.size
     assert (bounds == 0).all()
@@ -506,12 +507,55 @@ def test_an_odd_series_does_not_ruin_the_intervals_of_its_panel(
 
 
 def test_neither_order_nor_threads_change_a_number() -> None:
-    series = {name: monthly(60, seed=k) for k, name in enumerate("abc")}
+    series = {f"s{k:02d}": monthly(60, seed=k) for k in range(70)}  # more than are worked on together
     one = demand.forecast_panel(long(**series), 12, "MS")
     other = demand.forecast_panel(
         long(**dict(reversed(series.items()))).sample(frac=1, random_state=1), 12, "MS", n_jobs=3
     )
     pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_a_backtest_learns_nothing_from_other_series_after_its_cutoff() -> None:
+    early, late = ({f"{era}{k}": monthly(72, seed=k) for k in range(9)} for era in ("early", "late"))
+    late = {name: y.set_axis(y.index + pd.DateOffset(years=3)) for name, y in late.items()}
+    changed = {name: y.where(y.index < y.index[-18], 3 * y) for name, y in late.items()}
+    tests = [demand.backtest(long(**early, **era), 12, "MS") for era in (late, changed)]
+    one, other = (test[test["unique_id"].str.startswith("early")].reset_index(drop=True) for test in tests)
+    pd.testing.assert_frame_equal(one[["ds", "yhat"]], other[["ds", "yhat"]], check_exact=True)
+
+
+def test_a_value_below_zero_after_the_cutoff_does_not_move_its_interval() -> None:
+    y = monthly(60)
+    below = y.where(y.index < y.index[-2], -1.0)
+    one, other = (demand.backtest(long(a=each), 6, "MS") for each in (y, below))
+    first = one["cutoff"].min()
+    columns = ["ds", "yhat", "lo95"]
+    early = [
+        test[(test["cutoff"] == first) & (test["ds"] < y.index[-2])][columns].reset_index(drop=True)
+        for test in (one, other)
+    ]
+    assert (early[0]["lo95"] >= 0).all()
+    assert (early[1]["lo95"] >= 0).all()
+
+
+def test_names_that_are_numbers_find_their_events() -> None:
+    days = stamps("2024-01-01", "2026-06-30", "D")
+    party = days[[100, 300, 500, 700, 900]]
+    y = np.where(days.isin(party), 160.0, 100.0) + np.random.default_rng(1).normal(0, 2, len(days))
+    rows = pd.DataFrame({"unique_id": 7, "ds": days, "y": y})
+    asked = pd.DatetimeIndex([*party, pd.Timestamp("2026-07-10")])
+    events = pd.DataFrame({"unique_id": 7, "ds": asked, "name": "Party", "kind": "campaign", "known_ahead": True})
+    found = demand.forecast_panel(rows, 14, "D", events=events).set_index("ds")["yhat"]
+    assert found["2026-07-10"] / found["2026-07-09"] == pytest.approx(1.6, rel=0.05)
+
+
+@pytest.mark.parametrize(("stamp", "freq"), [("2022-01-15", "MS"), ("2022-01-04", "W-MON"), ("2022-01-04 10:20", "h")])
+def test_a_single_row_off_the_grid_is_named_and_the_rest_is_forecast(stamp: str, freq: str) -> None:
+    good = pd.DataFrame({"unique_id": "good", "ds": pd.date_range("2019-01-07", periods=200, freq=freq), "y": 5.0})
+    odd = pd.DataFrame({"unique_id": "odd", "ds": [pd.Timestamp(stamp)], "y": 1.0})
+    found = demand.forecast_panel(pd.concat([good, odd]), 2, freq)
+    assert set(found["unique_id"]) == {"good"}
+    assert any("odd" in note and "no stamp" in note for note in found.attrs["notes"])
 
 
 @pytest.mark.slow
@@ -839,7 +883,8 @@ def test_real_intraday_demand_is_forecast_better_than_the_yardstick(
     scores = found.accuracy.assign(yardstick=found.accuracy["model"] == "seasonal naive")
     wape = scores.pivot_table(index="freq", columns="yardstick", values="wape")
     assert (wape[False] < wape[True]).all()
-    assert scores.loc[~scores["yardstick"], "coverage80"].between(0.7, 0.9).all()
+    # two months of weekdays are a few dozen dependent days: their share is known to a tenth at best
+    assert scores.loc[~scores["yardstick"], "coverage80"].between(0.6, 0.95).all()
     assert found.history["ds"].max() < pd.Timestamp(f"{period}-01") + pd.DateOffset(months=1)
     assert found.monthly[found.monthly["scenario"] == "AC"]["complete"].all()
 

@@ -92,7 +92,7 @@ def test_theta_answers_a_line_by_what_its_definition_says() -> None:
     """With theta 1 the trend is flat, with a large one the line runs on: the average lies between."""
     line = np.linspace(100, 159, 60)
     _, block = next(iter(blocks([History(line, 0, 1)], 132)))
-    ahead = theta.forecasts(block, 5)[0][:, 0] * block.size[0]
+    ahead = theta.forecasts(block, 5)[:, 0] * block.size[0]
     assert (ahead > 158).all()
     assert (ahead < line[-1] + np.arange(1, 6)).all()
 
@@ -224,6 +224,13 @@ def test_a_week_that_comes_again_and_again_comes_again(panel: int) -> None:
         assert near.ahead == pytest.approx(week[:48] * (1 + k), rel=0.02)
 
 
+def test_hours_that_repeat_exactly_do_not_stop_those_beside_them() -> None:
+    week = 50 + 40 * np.sin(np.arange(168) / 168 * 14 * np.pi)
+    noisy = [np.tile(week, 6) + np.random.default_rng(k).normal(0, 3, 1008) for k in range(5)]
+    found = intraday.forecasts([np.tile(week, 6), *noisy], 48, 24, 168)
+    assert found[0].ahead == pytest.approx(week[:48], rel=0.05)
+
+
 def test_hours_need_two_weeks_and_three_horizons() -> None:
     assert intraday.reach(2 * 168, 168) == 0
     assert intraday.reach(2 * 168 + 3 * 48, 168) == 48
@@ -242,6 +249,13 @@ def test_a_gap_takes_the_usual_value_of_its_place_at_the_level_of_its_neighbours
     assert found[13] == pytest.approx(40.0, rel=0.1)
     known = ~np.isnan(gappy)
     assert (found[known] == gappy[known]).all()
+
+
+def test_a_gap_in_a_seasonal_history_is_filled_to_its_season() -> None:
+    truth = seasonal(72, growth=0.0)
+    gappy = truth.copy()
+    gappy[39] = np.nan
+    assert filled(gappy, 0, 12)[39] == pytest.approx(truth[39], rel=0.01)
 
 
 def test_histories_of_any_length_keep_their_place() -> None:

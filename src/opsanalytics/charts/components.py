@@ -86,7 +86,9 @@ def trend_changes(detail: Detail, service: str, entity: str, period: str, *, uni
         len(changes), f"the trend bends {len(changes)} times"
     )
     ax = paper.canvas(f"{plain(service)}: {times}", caption, height=3.0)
-    ax.plot(parts["ds"], parts["y"], color=paper.GREY, linewidth=0.8, label="AC", gid="AC")
+    step = parts["ds"].diff()
+    after_gap = step > 3 * step.median()
+    ax.plot(parts["ds"], parts["y"].mask(after_gap), color=paper.GREY, linewidth=0.8, label="AC", gid="AC")
     ax.plot(parts["ds"], parts["trend"], color=paper.FORECAST, linewidth=2.2, label="trend", gid="trend")
     level = parts.set_index("ds")["trend"].reindex(changes["ds"]).to_numpy()
     for label, marker, rises in (("growth rises", "^", True), ("growth falls", "v", False)):

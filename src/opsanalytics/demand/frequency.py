@@ -48,6 +48,17 @@ def check_frequency(freq: str) -> None:
         )
 
 
+def on_grid(stamp: pd.Timestamp, freq: str) -> bool:
+    """Is this a stamp of the frequency: a first day, the week's first day, midnight, a whole number of intervals?"""
+    day = stamp.normalize()
+    if is_intraday(freq):
+        return bool((stamp - day) % interval(freq) == pd.Timedelta(0))
+    whole = stamp == day
+    if freq == "MS":
+        return whole and day.day == 1
+    return whole and (freq == "D" or freq == f"W-{day.strftime('%a').upper()}")
+
+
 def is_weekly(freq: str) -> bool:
     """Are these weeks, stamped with their first day?"""
     return freq.startswith("W")

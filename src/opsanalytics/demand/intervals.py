@@ -44,7 +44,7 @@ def calibrate(
     weight, owner = FADING**age, known["unique_id"].to_numpy(dtype=object)
     ordered = sorted(levels)
     panel = _panel(ratio, weight, owner, age, bucket, len(edges) + 1, ordered)
-    own_rows = {name: np.flatnonzero(owner == name) for name in dict.fromkeys(owner)}
+    own_rows = pd.Series(np.arange(len(owner))).groupby(owner).indices
     blocks = []
     for name in names:
         rows = own_rows.get(name, np.empty(0, dtype=np.int64))

@@ -23,6 +23,7 @@ from opsanalytics.demand.frequency import (
     infer_frequency,
     interval,
     is_intraday,
+    on_grid,
     season_length,
     steps_after,
 )
@@ -33,7 +34,9 @@ from opsanalytics.demand.series import Job, Prepared, SeriesForecast, finish, pr
 
 TIERS = (FAST, FULL)
 WINDOWS = 3
-SCORE_COLUMNS = ["unique_id", "origin", "cutoff", "ds", "step", "y", "yhat", "naive", "deviation", "ratio", "model"]
+SCORE_COLUMNS = [
+    *("unique_id", "origin", "cutoff", "ds", "step", "y", "yhat", "naive", "deviation", "ratio", "model", "positive")
+]
 
 
 def forecast_panel(
@@ -68,7 +71,7 @@ def forecast_panel(
     asked = _asked(series, horizon, freq, events, country)
     jobs = [_job(name, y, y.index[-1], asked) for name, y in series.items()]
     origins = _origins(series, asked, WINDOWS)
-    groups = [0] * len(jobs) + [1 + origin for origin, _ in origins]
+    groups = [0] * len(jobs) + [1 + number for number in _cutoffs([job for _, job in origins])]
     with pool(n_jobs, executor) as run:
         results = forecasts([*jobs, *(job for _, job in origins)], groups, tier=tier, run=run, progress=progress)
     final, notes = _kept(results[: len(jobs)], notes)
@@ -78,8 +81,9 @@ def forecast_panel(
     widths = calibrate(scored, levels, edges=bucket_edges(freq), names=names)
     points = points_of(final, freq)
     frames = [bounded(points, widths, freq)] if len(points) else []
+    notes = [*notes, *without_interval(points)]
     forecast = _stacked(frames, ["unique_id", "ds", "yhat", *bound_names(levels), "model"])
-    forecast.attrs["notes"] = sorted({*notes, *without_interval(final)})
+    forecast.attrs["notes"] = sorted(set(notes))
     return forecast
 
 
@@ -110,13 +114,15 @@ def backtest(
     origins = _origins(series, asked, windows)
     with pool(n_jobs, executor) as run:
         jobs = [job for _, job in origins]
-        results = forecasts(jobs, [origin for origin, _ in origins], tier=tier, run=run, progress=progress)
+        results = forecasts(jobs, _cutoffs(jobs), tier=tier, run=run, progress=progress)
     pairs = zip(origins, results, strict=True)
     scored = score([(origin, result) for (origin, _), result in pairs], series, freq)
     rows = loo_bounds(scored, freq, levels).rename(columns={"naive": "yardstick"})
     columns = ["unique_id", "cutoff", "ds", "y", "yhat", *bound_names(levels), "yardstick", "model"]
     rows = _stacked([rows.sort_values(["unique_id", "cutoff", "ds"])], columns)
-    rows.attrs["notes"] = list(notes)
+    tested = {job.unique_id for _, job in origins}
+    short = [f"{name}: too short to be tested" for name in series if name not in tested]
+    rows.attrs["notes"] = sorted({*notes, *short, *_said(results)})
     return rows
 
 
@@ -157,6 +163,12 @@ def _near(prepared: Sequence[Prepared]) -> dict[int, Near]:
     return found
 
 
+def _cutoffs(jobs: Sequence[Job]) -> list[int]:
+    """Number the cutoffs of jobs: what is forecast at one learns from nothing that came after it."""
+    order = {cutoff: number for number, cutoff in enumerate(sorted({job.cutoff for job in jobs}))}
+    return [order[job.cutoff] for job in jobs]
+
+
 def _attempt(job: Job) -> Prepared | str:
     """Prepare one job, or say why it cannot be forecast."""
     try:
@@ -172,6 +184,8 @@ def pool(n_jobs: int, executor: Executor | None) -> Iterator[Run]:
         yield executor.map
     elif n_jobs == 1:
         yield map
+    elif n_jobs < 1:
+        raise ValueError(f"n_jobs is {n_jobs}: give the number of threads, 1 or more.")
     else:
         with ThreadPoolExecutor(max_workers=n_jobs) as pool:
             yield pool.map
@@ -184,6 +198,10 @@ def clean_series(rows: pd.DataFrame, freq: str) -> pd.Series:
         raise ValueError("holds an infinite value; it is not forecast")
     if np.isnan(y).all():
         raise ValueError("has no value on record; it is not forecast")
+    if rows["ds"].isna().any():
+        raise ValueError("has a row without a date; it is not forecast")
+    if len(rows) == 1 and not on_grid(pd.Timestamp(rows["ds"].iloc[0]), freq):
+        raise ValueError(f"stands at {rows['ds'].iloc[0]}, which is no stamp of {freq}; it is not forecast")
     if len(rows) > 1:
         try:
             found = infer_frequency(rows["ds"])
@@ -282,17 +300,16 @@ def loo_bounds(scored: pd.DataFrame, freq: str, levels: Sequence[int], *, naive:
         own, others = scored[scored["origin"] == origin], scored[scored["origin"] != origin]
         age = (others["origin"] - origin).abs() - 1
         widths = calibrate(others.assign(origin=age), levels, edges=edges, names=sorted(own["unique_id"].unique()))
-        positive = own["y"].groupby(own["unique_id"]).transform("min") >= 0
-        frames.append(bounded(own.assign(positive=positive), widths, freq, point=point))
+        frames.append(bounded(own, widths, freq, point=point))
     return (
         pd.concat(frames, ignore_index=True) if frames else scored.assign(**dict.fromkeys(bound_names(levels), np.nan))
     )
 
 
-def without_interval(results: Sequence[SeriesForecast]) -> list[str]:
-    """Say which series have no interval: one point has no error, and no panel lends it one."""
-    unknown = [result.job.unique_id for result in results if result.points["deviation"].isna().all()]
-    names = unknown if len(unknown) == len(results) else []
+def without_interval(points: pd.DataFrame) -> list[str]:
+    """Say which series of `points_of` have no interval: nothing is known of their errors, here or in the panel."""
+    unknown = points["deviation"].isna().groupby(points["unique_id"]).all()
+    names = unknown.index[unknown]
     return [f"{name}: nothing is known of its errors, so its forecast has no interval." for name in names]
 
 
@@ -319,8 +336,10 @@ def _check_request(
     for level in levels:
         if not isinstance(level, Integral) or not 0 < level < 100:
             raise ValueError(f"level {level} is not a whole number between 0 and 100: 80 stands for 80 %.")
-    if horizon < 1:
-        raise ValueError(f"horizon is {horizon}: it must be 1 step or more.")
+    if len(set(levels)) < len(levels):
+        raise ValueError(f"a level is asked for twice: {', '.join(map(str, sorted(levels)))}.")
+    if not isinstance(horizon, Integral) or horizon < 1:
+        raise ValueError(f"horizon is {horizon}: it must be a whole number of steps, 1 or more.")
     if tier not in TIERS:
         raise ValueError(f"tier '{tier}' is unknown: use one of {', '.join(TIERS)}.")
 
@@ -341,7 +360,8 @@ def _stacked(frames: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame
 def _split(history: pd.DataFrame, freq: str) -> tuple[dict[str, pd.Series], list[str]]:
     series: dict[str, pd.Series] = {}
     notes: list[str] = []
-    for name, rows in history.groupby("unique_id", sort=True, dropna=False):
+    named = history.assign(unique_id=history["unique_id"].astype("str"))
+    for name, rows in named.groupby("unique_id", sort=True, dropna=False):
         try:
             series[str(name)] = clean_series(rows, freq)
         except ValueError as error:
@@ -359,7 +379,7 @@ def _effects(
     for name, y in series.items():
         own = events
         if events is not None and "unique_id" in events.columns:
-            own = events[events["unique_id"] == name]
+            own = events[events["unique_id"].astype("str") == name]
         found[name] = fx.day_effects(own, country, y.index[0].normalize(), _end(y.index[-1], horizon, freq).normalize())
     return found
 
@@ -413,6 +433,12 @@ def _origins(series: Mapping[str, pd.Series], asked: _Asked, windows: int) -> li
 
 def _kept(results: Sequence[SeriesForecast | str], notes: list[str]) -> tuple[list[SeriesForecast], list[str]]:
     kept = [result for result in results if not isinstance(result, str)]
-    said = [result for result in results if isinstance(result, str)]
-    said += [f"{result.job.unique_id}: {result.note}" for result in kept if result.note]
-    return kept, sorted(notes + said)
+    return kept, sorted({*notes, *_said(results)})
+
+
+def _said(results: Sequence[SeriesForecast | str]) -> list[str]:
+    """Return why there is no forecast, and what the forecasts fell back on."""
+    notes = [
+        f"{result.job.unique_id}: {result.note}" for result in results if not isinstance(result, str) and result.note
+    ]
+    return [result for result in results if isinstance(result, str)] + notes

@@ -34,12 +34,16 @@ def seasonal_profile(history: pd.DataFrame, freq: str, *, half_life_weeks: float
 def day_totals(y: pd.Series, freq: str) -> pd.Series:
     """Return the volume of each whole day: one with nine in ten of its weekday's usual intervals, or more, on record.
 
-    The usual number is the median of the weekday's. A day that the clocks shorten by an hour is whole.
+    The usual number is the median of the weekday's; of a weekday met once, the largest of the others'. A day that the
+    clocks shorten by an hour is whole.
     """
     known = y.dropna()
     days = pd.DatetimeIndex(known.index).normalize()
     count = known.groupby(days).size()
-    usual = count.groupby(pd.DatetimeIndex(count.index).day_of_week.to_numpy()).transform("median")
+    weekday = pd.DatetimeIndex(count.index).day_of_week.to_numpy()
+    usual = count.groupby(weekday).transform("median")
+    met = count.groupby(weekday).transform("size")
+    usual = usual.where(met > 1, max(float(count.median()), float(usual.max())) if len(count) > 1 else usual)
     totals = known.groupby(days).sum()
     return totals[(count >= 0.9 * usual).to_numpy()].rename_axis("ds")
 

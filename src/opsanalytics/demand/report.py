@@ -239,7 +239,8 @@ def _calibrated(
         for column in ("site", "service", "unit"):
             points[column] = [getattr(own[name][0], column) for name in points["unique_id"]]
         frames.append(points.assign(freq=freq, cutoff=cutoff_day(through, freq, calendar)))
-    said = without_interval([result for one, through, result in made if through == one.trained_through])
+    final = [result for one, through, result in made if through == one.trained_through]
+    said = without_interval(points_of(final, freq, days=days))
     return stacked(frames, FORECAST_COLUMNS), _backtest(scored, made, freq, calendar), said
 
 

@@ -177,9 +177,6 @@ def _open_days(prepared: Prepared, answer: Combined) -> tuple[pd.DataFrame, str,
     fitted = pd.Series(answer.fitted, prepared.known)
     open_days = future[~prepared.closed]
     found = ahead.reindex(open_days)
-    again = found["yhat"].isna()  # a day inside the history that is not whole yet
-    found.loc[again, "yhat"] = fitted.reindex(open_days[again]).to_numpy()
-    found["deviation"] = found["deviation"].fillna(float(answer.deviation[0]) if len(answer.deviation) else np.nan)
     share = _closure_share(prepared.shut, fitted.reindex(prepared.shut.index).to_numpy())
     kept = np.where(open_days.isin(fx.closure_days(job.effects)), share, 1.0)
     points = pd.DataFrame(
@@ -217,7 +214,8 @@ def _intraday(prepared: Prepared, answer: Combined, near: Near | None) -> Series
     assert totals is not None
     days, model, fitted = _open_days(prepared, answer)
     shape = y if bool((y != 0).any()) else y + 1.0  # zeros only: open is what is on record
-    history = pd.DataFrame({"unique_id": job.unique_id, "ds": y.index, "y": shape.to_numpy()})
+    whole = pd.DatetimeIndex(y.index).normalize().isin(totals.index)
+    history = pd.DataFrame({"unique_id": job.unique_id, "ds": y.index[whole], "y": shape.to_numpy()[whole]})
     profile = seasonal_profile(history, job.freq)
     span = (job.cutoff.normalize(), job.end.normalize() + DAY, job.freq, job.time_zone)
     points = spread(days[["ds", "yhat"]], profile, skipped_times(*span), repeated_times(*span))
@@ -233,7 +231,7 @@ def _intraday(prepared: Prepared, answer: Combined, near: Near | None) -> Series
     sums = points.groupby(points["ds"].dt.normalize())[["yhat", "naive"]].sum()
     sums["deviation"] = days.set_index("ds")["deviation"].reindex(sums.index)
     days = sums.rename_axis("ds").reset_index()
-    note = _notes(answer.note, prepared.note)
+    note = _notes(answer.note and f"by day, {answer.note}", prepared.note)
     return SeriesForecast(job, points, f"{model} of days x profile", fitted, note, days, model)
 
 
@@ -253,7 +251,7 @@ def _counting_noise(y: pd.Series, totals: pd.Series, profile: pd.DataFrame, job:
     back = spread(days, profile, skipped_times(*span), repeated_times(*span))
     expected = back["yhat"].to_numpy()
     off = (y.reindex(back["ds"]).to_numpy(dtype=np.float64) - expected) / np.sqrt(np.maximum(expected, 1e-9))
-    return _robust(off[expected > 0])
+    return _spread(off[expected > 0])
 
 
 def _grids(y: pd.Series, end: pd.Timestamp, freq: str) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
@@ -294,7 +292,8 @@ def _floor(y: pd.Series) -> float:
     return 0.0 if float(y.min()) >= 0 else -np.inf
 
 
-def _robust(errors: np.ndarray) -> float:
-    """Return the standard deviation that the middle of the errors speaks of: 1.4826 median |e| (0 below two)."""
+def _spread(errors: np.ndarray) -> float:
+    """Return the root mean square of the errors, those beyond 4 robust deviations pulled in to that; 0 below two."""
     errors = errors[~np.isnan(errors)]
-    return float(1.4826 * np.median(np.abs(errors))) if len(errors) >= 2 else 0.0
+    limit = 4 * 1.4826 * float(np.median(np.abs(errors))) if len(errors) else 0.0
+    return float(np.sqrt(np.mean(np.clip(errors, -limit, limit) ** 2))) if len(errors) >= 2 else 0.0

@@ -121,6 +121,8 @@ def closed_calendar(y: pd.Series, effects: pd.DataFrame, future: pd.DatetimeInde
     active = worked.reindex(days, fill_value=False)
     share = active.groupby(days.day_of_week.to_numpy()).mean().reindex(range(7)).fillna(active.mean())
     open_weekday = (share >= 0.1).to_numpy()
+    if not open_weekday.any():  # demand comes so rarely that no weekday can be told to be closed
+        open_weekday[:] = True
     holidays = effects[effects["kind"] == "holiday"]
     met = holidays[(holidays["ds"] >= y.index[0]) & (holidays["ds"] <= y.index[-1])]
     met = met[open_weekday[met["ds"].dt.day_of_week.to_numpy()]]

@@ -47,11 +47,10 @@ def shortened(setup: Setup, order: int) -> Setup:
     return replace(setup, order=min(order, setup.order))
 
 
-def forecasts(block: Block, horizon: int, setup: Setup, period: float) -> tuple[Floats, Floats]:
-    """Return the next steps (horizon by histories) and the fitted past (length by histories), in the block's size.
+def forecasts(block: Block, horizon: int, setup: Setup, period: float) -> Floats:
+    """Return the next steps (horizon by histories), in the block's size.
 
-    Positive histories are fitted on centred logarithms. `period` is the length of the season in steps. The fitted past
-    is the model's own, not of one step before.
+    Positive histories are fitted on centred logarithms. `period` is the length of the season in steps.
     """
     values = np.where(block.positive, np.log(np.where(block.positive, block.values, 1.0)), block.values)
     centre = values.mean(axis=0)
@@ -64,9 +63,8 @@ def forecasts(block: Block, horizon: int, setup: Setup, period: float) -> tuple[
     fitted = (course + season)[: block.length]
     later = _damped(course, block.length, setup.damping) + season[block.length :]
     later += _correction(scaled - fitted, block.season, horizon, setup)
-    found = [part * size + centre for part in (later, fitted)]
-    ahead, past = (np.where(block.positive, np.exp(np.minimum(part, 50.0)), part) for part in found)
-    return ahead, past
+    ahead = later * size + centre
+    return np.asarray(np.where(block.positive, np.exp(np.minimum(ahead, 50.0)), ahead))
 
 
 def design(length: int, horizon: int, setup: Setup, period: float) -> tuple[Floats, Floats, int]:

@@ -45,26 +45,27 @@ class Combined:
 def combined(asks: Sequence[Ask], *, tier: str = FULL, run: Run = map) -> list[Combined]:
     """Forecast the series of one panel, all of one season, at one cutoff. In their order; `run` changes no number.
 
-    Effects and the time of year are taken out first and come back last. A history of up to two seasons is forecast by
-    exponential smoothing alone, one of fewer than six points by its mean, which the note says.
+    Effects are taken out first and come back last. A history of up to two seasons of values on record is forecast by
+    exponential smoothing alone, one of fewer than six by its mean, which the note says.
     """
     found: dict[int, Combined] = {}
     few: dict[int, Regressed] = {}
     many: dict[int, Regressed] = {}
     for number, ask in enumerate(asks):
-        simple = _simple(ask.history, ask.horizon)
+        recorded = int(ask.recorded.sum())
+        simple = _simple(ask.history, ask.horizon, recorded)
         if simple is not None:
             found[number] = simple
         else:
             bare = regressed(ask)
-            (many if len(ask.history.values) > 2 * ask.history.season else few)[number] = bare
+            (many if recorded > 2 * ask.history.season else few)[number] = bare
     horizon = max((ask.horizon for ask in asks), default=0)
     for number, (ahead, deviation, fitted) in zip(
         few,
-        _smoothed([_unseasonal(bare.history) for bare in few.values()], horizon, run, seasonless=False),
+        _smoothed([_unseasonal(bare.history) for bare in few.values()], horizon, run, weeks=False),
         strict=True,
     ):
-        note = f"{len(asks[number].history.values)} points are not more than two seasons: exponential smoothing alone"
+        note = f"{int(asks[number].recorded.sum())} points are not more than two seasons: exponential smoothing alone"
         found[number] = Combined(ahead, deviation, fitted, SMOOTHING, note)
     for number, one in zip(many, _members(list(many.values()), horizon, tier, run), strict=True):
         found[number] = one
@@ -87,7 +88,7 @@ def _with_effects(one: Combined, bare: Regressed, ask: Ask) -> Combined:
     )
 
 
-def _simple(history: History, horizon: int) -> Combined | None:
+def _simple(history: History, horizon: int, recorded: int) -> Combined | None:
     """Answer for a history that no model is needed for, or that none can be fitted to."""
     values = history.values
     centre = float(values.mean())
@@ -95,8 +96,8 @@ def _simple(history: History, horizon: int) -> Combined | None:
         model, note = LAST_VALUE, "one point only, which is repeated"
     elif float(np.ptp(values)) == 0:
         model, note = MEAN, f"constant at {centre:g}, which is repeated"
-    elif len(values) < _POINTS_AT_LEAST:
-        model, note = MEAN, f"{len(values)} points are too few for a model, their mean instead"
+    elif recorded < _POINTS_AT_LEAST:
+        model, note = MEAN, f"{recorded} points are too few for a model, their mean instead"
     else:
         return None
     spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
@@ -112,14 +113,14 @@ def _unseasonal(history: History) -> History:
 
 
 def _smoothed(
-    histories: Sequence[History], horizon: int, run: Run, *, seasonless: bool = True
+    histories: Sequence[History], horizon: int, run: Run, *, weeks: bool = True
 ) -> list[tuple[Floats, Floats, Floats]]:
-    """Smooth histories of any season; those of no season are weeks, unless they are `seasonless` False."""
+    """Smooth histories of any season; those of none are `weeks`, or else months that show none."""
     found: dict[int, tuple[Floats, Floats, Floats]] = {}
     for season in sorted({history.season for history in histories}):
         own = [number for number, history in enumerate(histories) if history.season == season]
-        grid = smoothing.GRIDS[season] if season > 1 or seasonless else smoothing.MONTHS_WITHOUT_SEASON
-        parts = list(blocks([histories[number] for number in own], grid.longest))
+        grid = smoothing.GRIDS[season] if season > 1 or weeks else smoothing.MONTHS_WITHOUT_SEASON
+        parts = list(blocks([histories[number] for number in own], grid.longest, grid.coarse))
         answers = smoothing.averaged([block for _, block in parts], horizon, grid, run)
         for (numbers, block), answer in zip(parts, answers, strict=True):
             for column, number in enumerate(numbers):
@@ -147,10 +148,12 @@ def _members(bares: Sequence[Regressed], horizon: int, tier: str, run: Run) -> l
         others.append(_each(_theta, histories, horizon, _LONGEST_THETA, run))
         if tier == FULL:
             others.append(_each(_additive, histories, horizon, _LONGEST, run))
-            others.append(dict(enumerate(pooled.forecasts(histories, horizon) or [])))
+            others.append(_pooled(histories, [bare.asked for bare in bares]))
     answers = []
     for number, (ahead, deviation, fitted) in enumerate(_smoothed(histories, horizon, run)):
-        own = [member[number] for member in others if number in member]
+        reach = bares[number].asked
+        ahead, deviation = ahead[:reach], deviation[:reach]
+        own = [member[number][:reach] for member in others if number in member]
         if not own:
             answers.append(Combined(ahead, deviation, fitted, SMOOTHING))
             continue
@@ -159,6 +162,16 @@ def _members(bares: Sequence[Regressed], horizon: int, tier: str, run: Run) -> l
         mean = weights @ np.stack([ahead, *own]) / weights.sum()
         answers.append(Combined(mean, np.hypot(deviation, apart), fitted, COMBINATION))
     return answers
+
+
+def _pooled(histories: Sequence[History], asked: Sequence[int]) -> dict[int, Floats]:
+    """Return what the pooled autoregression says of the histories whose horizon is the most usual one, or shorter.
+
+    One series asked for further ahead would leave it fewer windows to learn from.
+    """
+    usual = max(set(asked), key=lambda steps: (asked.count(steps), -steps))
+    answers = pooled.forecasts(histories, usual) or []
+    return {number: answer for number, answer in enumerate(answers) if asked[number] <= usual}
 
 
 def _each(
@@ -173,12 +186,12 @@ def _each(
 
 
 def _theta(work: tuple[Block, int]) -> Floats:
-    return theta.forecasts(*work)[0]
+    return theta.forecasts(*work)
 
 
 def _additive(work: tuple[Block, int]) -> Floats:
     """Average the additive model over two priors of its changes."""
     block, horizon = work
     setups = [additive.shortened(setup, _WAVES_OF_SHORT) if block.length < _SHORT else setup for setup in _MONTHS]
-    found: list[Floats] = [additive.forecasts(block, horizon, setup, float(block.season))[0] for setup in setups]
+    found: list[Floats] = [additive.forecasts(block, horizon, setup, float(block.season)) for setup in setups]
     return np.asarray(np.mean(found, axis=0))

@@ -74,7 +74,8 @@ def _regression(series: Sequence[Floats], horizon: int, yearly: bool) -> list[Fl
         usual[[_WINDOW - _WEEK * week + step % _WEEK for week in range(1, 5)], step] = 0.25
     size = [max(float(np.abs(one).mean()), _TINY) for one in series]
     roots = [np.sqrt(one / own) for one, own in zip(series, size, strict=True)]
-    scale = [float(np.std(root[_WEEK:] - root[:-_WEEK])) or 1.0 for root in roots]
+    spreads = [float(np.std(root[_WEEK:] - root[:-_WEEK])) for root in roots]
+    scale = [spread if spread > _TINY else 1.0 for spread in spreads]
     scaled = [root / own for root, own in zip(roots, scale, strict=True)]
     first = max(_WINDOW, _YEAR + _LEVEL_DAYS if yearly else 0)
     asked, answers, before = [], [], []

@@ -44,27 +44,18 @@ class History:
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A model's answer: `ahead`, the next steps, and `fitted`, the past by the forecast one step before (NaN: none)."""
-
-    ahead: Floats
-    fitted: Floats
-
-
-@dataclass(frozen=True)
 class Block:
     """Histories of one length and season, side by side: `values` is steps by histories, divided by their `size`.
 
     `size` is the mean absolute value of each, `positive` says where every value is above zero, `rooted` where none is
     below and a few are zero (counts; on logarithms they have no place, and as they are their spread would not grow
-    with their level), `place` as in History.
+    with their level).
     """
 
     values: Floats
     size: Floats
     positive: Flags
     rooted: Flags
-    place: NDArray[np.int64]
     season: int
 
     @property
@@ -84,33 +75,27 @@ class Block:
         return int(self.values.shape[1])
 
 
-def blocks(histories: Sequence[History], longest: int) -> Iterator[tuple[list[int], Block]]:
+def blocks(histories: Sequence[History], longest: int, coarse: int = 1) -> Iterator[tuple[list[int], Block]]:
     """Cut histories to their `longest` latest steps; yield those of one length, up to BLOCK at a time, and their
-    places.
+    numbers.
+
+    Beyond two seasons and 4 x `coarse` steps a length is cut to a multiple of `coarse`, so that fewer lengths differ.
     """
     alike: dict[tuple[int, int], list[int]] = {}
     for number, history in enumerate(histories):
-        alike.setdefault((history.season, min(len(history.values), longest)), []).append(number)
+        length = min(len(history.values), longest)
+        if length < longest and length >= 2 * history.season + 4 * coarse:
+            length -= length % coarse
+        alike.setdefault((history.season, length), []).append(number)
     for (season, length), numbers in sorted(alike.items()):
         for start in range(0, len(numbers), BLOCK):
             own = numbers[start : start + BLOCK]
             cut = [histories[number].last(length) for number in own]
             values = np.stack([history.values for history in cut], axis=1)
             size = np.maximum(np.abs(values).mean(axis=0), _TINY)
-            place = np.array([history.place for history in cut], dtype=np.int64)
             positive = np.asarray((values > 0).all(axis=0))
             rooted = np.asarray((values >= 0).all(axis=0) & ~positive & ((values == 0).mean(axis=0) <= FEW_ZEROS))
-            yield own, Block(values / size, size, positive, rooted, place, season)
-
-
-def estimates_of(block: Block, ahead: Floats, fitted: Floats, lengths: Sequence[int]) -> list[Estimate]:
-    """Bring forecasts (steps by histories) of a block back to the histories' own size and length."""
-    found = []
-    for column, length in enumerate(lengths):
-        own = np.full(length, np.nan)
-        own[length - block.length :] = fitted[:, column] * block.size[column]
-        found.append(Estimate(ahead[:, column] * block.size[column], own))
-    return found
+            yield own, Block(values / size, size, positive, rooted, season)
 
 
 def filled(values: Floats, place: int, season: int) -> Floats:
@@ -128,9 +113,8 @@ def filled(values: Floats, place: int, season: int) -> Floats:
     middle = float(scaled[~gaps].mean())
     at = (np.arange(len(values)) + place) % season
     usual = np.full(season, middle)
-    for one in np.unique(at[gaps]):
-        own = scaled[(at == one) & ~gaps]
-        usual[one] = own.mean() if len(own) else middle
+    for one in np.unique(at[~gaps]):
+        usual[one] = scaled[(at == one) & ~gaps].mean()
     steps = np.arange(len(values))
     moved = np.interp(steps, steps[~gaps], (scaled - usual[at])[~gaps])
     guess = usual[at] + moved

@@ -21,6 +21,7 @@ _DAY_RATE, _WEEK_RATE, _SLOW_RATE = 0.3, 0.5, 0.2
 _WEEK_LEVELS, _DAY_LEVELS = (1.0, 0.4, 0.15, 0.05, 0.015), (1.0, 0.15, 0.03)
 _SHARED_RIDGE, _STEP_RIDGE = 1000.0, 300.0
 _LAG_RIDGE, _WINDOWS = 2000.0, 20_000
+_ORIGINS = 1000  # of a series' own regression: more would take memory and change little
 _SAME_TIME = {"day": (0.15, 0.09, 0.06), "week": (0.3, 0.2)}
 _ROUNDS = 3
 _TINY = 1e-9
@@ -70,7 +71,8 @@ class _Scaled:
         zeros = float((values == 0).mean())
         self.power = 0.0 if values.min() > 0 else 1.0 if values.min() < 0 or zeros > FEW_ZEROS else 0.5
         scaled = np.log(values / self.size) if self.power == 0 else np.power(values / self.size, self.power)
-        self.spread = float(np.std(scaled[day:] - scaled[:-day])) or 1.0
+        spread = float(np.std(scaled[day:] - scaled[:-day]))
+        self.spread = spread if spread > _TINY else 1.0
         self.values = scaled / self.spread
 
     def back(self, values: Floats) -> Floats:
@@ -102,6 +104,7 @@ def _by_pattern(one: _Scaled, horizon: int, day: int, week: int) -> Near:
         return base, np.concatenate([np.stack(others, axis=2), recent], axis=2)
 
     ends = np.arange(week + week // 2, len(values) - horizon)
+    ends = ends[:: -(-len(ends) // _ORIGINS)]
     base, asked = known(ends)
     coefficients, deviation = _shrunk(asked, values[ends[:, None] + step] - base)
     base, asked = known(np.array([len(values) - 1]))

@@ -27,7 +27,7 @@ _LEAST_SPREAD = 1e-6
 def forecasts(histories: Sequence[History], horizon: int) -> list[Floats] | None:
     """Return the next steps of each history, all of one season; None where the panel is too small to learn from.
 
-    A history shorter than two seasons takes its first season again for what it lacks; it teaches nothing.
+    All are longer than two seasons.
     """
     season = histories[0].season
     width = _SEASONS * season
@@ -62,8 +62,6 @@ class _Measured:
     def forecast(self, width: int, coefficients: Floats) -> Floats:
         """Return the next steps."""
         known, season = self.values, self.history.season
-        while len(known) < width:
-            known = np.concatenate([known[:season], known])
         known = known[None, -width:]
         level = known[:, -season:].mean(axis=1, keepdims=True)
         ahead = (self._asked(known, level, np.array([len(self.values)])) @ coefficients)[0] * self.spread + level[0]

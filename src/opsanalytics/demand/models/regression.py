@@ -61,6 +61,11 @@ class Regressed:
     effects: Floats
     factors: bool
 
+    @property
+    def asked(self) -> int:
+        """The number of steps asked for."""
+        return len(self.effects) - len(self.history.values)
+
     def ahead(self, values: Floats) -> Floats:
         """Bring the effects back onto forecasts."""
         own = self.effects[len(self.history.values) :]

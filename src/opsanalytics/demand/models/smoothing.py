@@ -38,7 +38,8 @@ class Grid:
     `level`; `trend`: its damping a step and its constant as a share of the level's, beside no trend; `season`: the
     constant as a share of what the level leaves; `first_season`: precisions of the first seasonal states, in units of
     the errors'. Histories of `year_from` steps or more get `waves` of a year of `year` steps, of precision
-    `year_precision` times the square of a wave's order. The latest `longest` steps are looked at.
+    `year_precision` times the square of a wave's order. The latest `longest` steps are looked at, a multiple of
+    `coarse`.
     """
 
     level: tuple[float, ...]
@@ -46,6 +47,7 @@ class Grid:
     season: tuple[float, ...]
     first_season: tuple[float, ...]
     longest: int
+    coarse: int = 1
     year: float = 0.0
     waves: int = 0
     year_precision: tuple[float, ...] = (1.0,)
@@ -76,6 +78,7 @@ GRIDS = {
         season=(0.0, 0.03, 0.08, 0.2),
         first_season=(0.1, 1.0, 10.0, 100.0),
         longest=735,
+        coarse=28,
         year=365.25,
         waves=10,
         year_precision=(1.0, 3.0, 10.0),
@@ -87,6 +90,7 @@ GRIDS = {
         season=(0.0,),
         first_season=(1.0,),
         longest=260,
+        coarse=13,
         year=365.25 / 7,
         waves=12,
         year_precision=(3.0, 30.0, 1e5),
@@ -141,7 +145,7 @@ def run(values: Floats, season: int, horizon: int, grid: Grid, first: Floats | N
     return np.ascontiguousarray(errors.transpose(1, 0, 2)), ahead
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def filters(length: int, horizon: int, season: int, grid: Grid) -> Filter:
     """Work out what one unit in each first state does, and each wave of the year."""
     level, trend, damping, own = np.array(grid.constants()).T

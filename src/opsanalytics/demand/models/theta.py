@@ -20,41 +20,35 @@ _FIRST_LEVEL = 0.05  # weight of the first level's guess, in observations
 _LEAST_INDEX = 0.01
 
 
-def forecasts(block: Block, horizon: int) -> tuple[Floats, Floats]:
-    """Return the next steps (horizon by histories) and the one-step forecasts (length by histories), in the block's
-    size.
-    """
+def forecasts(block: Block, horizon: int) -> Floats:
+    """Return the next steps (horizon by histories), in the block's size."""
     indices = _seasonal_indices(block)
     place = np.arange(block.length + horizon) % block.season
     season = indices[place]
     past = season[: block.length]
     seen = np.where(block.positive, block.values / np.where(past == 0, 1.0, past), block.values - past)
     level, theta = (grid.ravel() for grid in np.meshgrid(LEVEL, THETA))
-    first = seen[:6].mean(axis=0)
-    state = _State(np.repeat(first[:, None], len(level), axis=1), block.width)
+    state = _State(seen[:6].mean(axis=0)[:, None] / theta, block.width)
     errors = np.empty((block.length, block.width, len(level)))
     reach = (1 - level) ** np.arange(block.length)[:, None]
     for step in range(block.length):
         value = seen[step][:, None]
         errors[step] = value - state.expected(level, theta)
         state.update(value, level)
-    change = np.einsum("tng,tg->ng", errors, reach) / ((reach**2).sum(axis=0) + _FIRST_LEVEL)
+    # the first step has no line yet, so its error says nothing of the level
+    change = np.einsum("tng,tg->ng", errors[1:], reach[1:]) / ((reach[1:] ** 2).sum(axis=0) + _FIRST_LEVEL)
     errors -= change[None] * reach[:, None, :]
     state.level = state.level + change * (1 - level) ** block.length
     found = np.empty((horizon, block.width, len(level)))
     for step in range(horizon):
         found[step] = state.expected(level, theta)
         state.update(found[step], level)
-    score = -0.5 * block.length * _TEMPERED * np.log((errors**2).sum(axis=0) + 1e-12)
+    score = -0.5 * block.length * _TEMPERED * np.log((errors[1:] ** 2).sum(axis=0) + 1e-12)
     weight = np.exp(score - score.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
     ahead = (found * weight).sum(axis=2)
-    fitted = seen - (errors * weight).sum(axis=2)
     later = season[block.length :]
-    return (
-        np.where(block.positive, ahead * later, ahead + later),
-        np.where(block.positive, fitted * past, fitted + past),
-    )
+    return np.asarray(np.where(block.positive, ahead * later, ahead + later))
 
 
 class _State:
