@@ -25,7 +25,7 @@ from opsanalytics import batch, results, sources
 from opsanalytics.batch import execute, foresight, manifest, render
 from opsanalytics.batch.environment import kernel_environment
 from opsanalytics.batch.notebooks import read_notebook, settings_of, typed
-from opsanalytics.demand.foresight import carried_over
+from opsanalytics.demand.value.record import carried_over
 from opsanalytics.periods import Calendar
 from opsanalytics.sources import Inputs
 

@@ -19,9 +19,9 @@ from opsanalytics import charts
 from opsanalytics.budget import budget_variance
 from opsanalytics.charts import canvas, panels, sheet
 from opsanalytics.demand import DemandForecast
-from opsanalytics.demand.components import Components, decompose, seasonal_indices, strength
-from opsanalytics.demand.prophet import Detail
-from opsanalytics.demand.value import ForecastValue, value_of
+from opsanalytics.demand.history.components import Components, decompose, seasonal_indices, strength
+from opsanalytics.demand.history.prophet import Detail
+from opsanalytics.demand.value.added import ForecastValue, value_of
 from opsanalytics.formats import MISSING_MONTHS
 from opsanalytics.periods import month_range
 from opsanalytics.settings import Settings

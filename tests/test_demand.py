@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from opsanalytics import accuracy, demand, tables
 from opsanalytics.demand import DemandForecast, demand_forecast
 from opsanalytics.demand.effects import closed_calendar, day_effects
-from opsanalytics.demand.intervals import usual_quantile, weighted_quantiles
-from opsanalytics.demand.profile import day_totals, repeated_times, skipped_times, spread
+from opsanalytics.demand.forecasting.intervals import usual_quantile, weighted_quantiles
+from opsanalytics.demand.forecasting.profile import day_totals, repeated_times, skipped_times, spread
 from opsanalytics.demand.record import horizon_end
 from opsanalytics.periods import Calendar
 from opsanalytics.settings import Settings

@@ -17,7 +17,7 @@ from matplotlib.colors import to_rgb
 
 from opsanalytics.charts import canvas, sheet
 from opsanalytics.charts import components as charts
-from opsanalytics.demand.components import anomalies, decompose, seasonal_indices, strength
+from opsanalytics.demand.history.components import anomalies, decompose, seasonal_indices, strength
 
 plt.switch_backend("Agg")
 YEAR = np.array([1.2, 1.1, 1.0, 0.9, 0.8, 0.85, 0.9, 1.0, 1.05, 1.1, 1.05, 1.05])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opsanalytics.demand.history.prophet import DAYS, MONTHS, prophet_detail
 from opsanalytics.demand.models import (
     History,
     combined,
@@ -25,7 +26,6 @@ from opsanalytics.demand.models import days as daily
 from opsanalytics.demand.models.additive import design, solve
 from opsanalytics.demand.models.history import blocks
 from opsanalytics.demand.models.regression import Ask, regressed
-from opsanalytics.demand.prophet import DAYS, MONTHS, prophet_detail
 
 
 def seasonal(steps: int, *, season: int = 12, noise: float = 0.0, growth: float = 0.003, seed: int = 1) -> np.ndarray:

@@ -15,7 +15,7 @@ from opsanalytics import demand, tables
 from opsanalytics.demand import DemandForecast, demand_forecast
 from opsanalytics.demand.direct import shared_days
 from opsanalytics.demand.effects import no_effects
-from opsanalytics.demand.findings import findings, ordinary_points, taken_apart
+from opsanalytics.demand.history.findings import findings, ordinary_points, taken_apart
 from opsanalytics.demand.report import accuracy_table
 from opsanalytics.demand.result import (
     ACCURACY_COLUMNS,

@@ -10,18 +10,8 @@ from hypothesis import strategies as st
 from matplotlib import pyplot as plt
 
 from opsanalytics import charts, tables
-from opsanalytics.demand.foresight import (
-    IN_TIME,
-    LATE,
-    RECORD_COLUMNS,
-    UNKNOWN,
-    carried_over,
-    on_record,
-    overrides_kept,
-    standing,
-)
 from opsanalytics.demand.report import FORECAST_COLUMNS
-from opsanalytics.demand.value import (
+from opsanalytics.demand.value.added import (
     ACTUAL_COLUMNS,
     AUTHOR_COLUMNS,
     SIGNAL_COLUMNS,
@@ -34,6 +24,16 @@ from opsanalytics.demand.value import (
     seasonal_naive,
     tracking_signal,
     value_of,
+)
+from opsanalytics.demand.value.record import (
+    IN_TIME,
+    LATE,
+    RECORD_COLUMNS,
+    UNKNOWN,
+    carried_over,
+    on_record,
+    overrides_kept,
+    standing,
 )
 from opsanalytics.periods import Calendar, month_range, shift
 from opsanalytics.settings import Settings

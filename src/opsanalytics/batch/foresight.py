@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from opsanalytics.demand.foresight import NEEDED, carried_over, overrides_kept
+from opsanalytics.demand.value.record import NEEDED, carried_over, overrides_kept
 from opsanalytics.periods import Calendar
 
 RECORD, OVERRIDES = "demand_record.parquet", "overrides.parquet"

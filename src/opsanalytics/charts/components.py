@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
 
-    from opsanalytics.demand.components import Components
-    from opsanalytics.demand.prophet import Detail
+    from opsanalytics.demand.history.components import Components
+    from opsanalytics.demand.history.prophet import Detail
 
 STRONG = 0.64  # from here on a season is differenced (Forecasting: Principles and Practice, 3rd edition, section 9.1)
 _WEAK = 0.3

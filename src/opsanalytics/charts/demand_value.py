@@ -16,7 +16,7 @@ from opsanalytics.periods import month_range, shift
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from opsanalytics.demand.value import ForecastValue
+    from opsanalytics.demand.value.added import ForecastValue
 
 _MONTHS = 18
 _ERRORS_HIGH, _SIGNAL_HIGH, _BETWEEN, _BELOW = 1.9, 0.9, 0.72, 0.34

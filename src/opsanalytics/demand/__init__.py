@@ -1,12 +1,17 @@
 """Demand: history in, forecast out, with intervals that were measured and a backtest that says how good it is.
 
-Months, weeks and days are forecast by several models together; intervals within the day are days spread by the
-weekday's profile. A seasonal naive stands beside it as the yardstick. docs/methods.md has the formulas.
+`record` readies the series of an entity, `report` and `totals` make its forecast (`result`); `widths` and `direct` say how
+sure sums are. The rooms: `effects` (special days), `models` (what comes next, numbers only), `forecasting` (panels,
+intervals), `history` (what a series has been like), `value` (how good forecasts on record were). docs/methods.md has
+the formulas.
 """
 
-from opsanalytics.demand.components import Components, seasonal_indices, strength
+from opsanalytics.demand.forecasting.intervals import calibrate
+from opsanalytics.demand.forecasting.panel import backtest, forecast_panel
+from opsanalytics.demand.forecasting.profile import seasonal_profile
 from opsanalytics.demand.frequency import infer_frequency
-from opsanalytics.demand.inspection import (
+from opsanalytics.demand.history.components import Components, seasonal_indices, strength
+from opsanalytics.demand.history.inspection import (
     Planned,
     Series,
     closed_days,
@@ -15,10 +20,7 @@ from opsanalytics.demand.inspection import (
     largest,
     planned_event,
 )
-from opsanalytics.demand.intervals import calibrate
-from opsanalytics.demand.panel import backtest, forecast_panel
-from opsanalytics.demand.profile import seasonal_profile
-from opsanalytics.demand.prophet import prophet_detail
+from opsanalytics.demand.history.prophet import prophet_detail
 from opsanalytics.demand.result import DemandForecast
 from opsanalytics.demand.totals import demand_forecast, total
 

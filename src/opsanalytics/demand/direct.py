@@ -10,11 +10,11 @@ from collections.abc import Mapping
 import pandas as pd
 
 from opsanalytics.demand import effects as fx
+from opsanalytics.demand.forecasting.panel import forecasts, loo_bounds, score
+from opsanalytics.demand.forecasting.series import Job
 from opsanalytics.demand.frequency import is_intraday
-from opsanalytics.demand.panel import forecasts, loo_bounds, score
 from opsanalytics.demand.record import is_seen
 from opsanalytics.demand.result import BACKTEST_COLUMNS, DIRECT, stacked
-from opsanalytics.demand.series import Job
 from opsanalytics.formats import ALL
 from opsanalytics.periods import Calendar
 

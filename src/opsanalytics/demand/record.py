@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from opsanalytics.demand import effects as fx
+from opsanalytics.demand.forecasting.panel import clean_series
+from opsanalytics.demand.forecasting.profile import day_totals
 from opsanalytics.demand.frequency import DAY, grid, is_intraday, is_weekly
-from opsanalytics.demand.panel import clean_series
-from opsanalytics.demand.profile import day_totals
 from opsanalytics.periods import Calendar, shift
 from opsanalytics.settings import Settings
 

@@ -14,11 +14,8 @@ import pandas as pd
 
 from opsanalytics import accuracy as acc
 from opsanalytics.demand import effects as fx
-from opsanalytics.demand.findings import Findings, findings, joined
-from opsanalytics.demand.frequency import DAY, bucket_edges, grid, interval, is_intraday, season_length
-from opsanalytics.demand.intervals import LEVELS, calibrate
-from opsanalytics.demand.models import SEASONAL_NAIVE
-from opsanalytics.demand.panel import (
+from opsanalytics.demand.forecasting.intervals import LEVELS, calibrate
+from opsanalytics.demand.forecasting.panel import (
     bounded,
     forecasts,
     loo_bounds,
@@ -27,6 +24,10 @@ from opsanalytics.demand.panel import (
     score,
     without_interval,
 )
+from opsanalytics.demand.forecasting.series import Job, SeriesForecast
+from opsanalytics.demand.frequency import DAY, bucket_edges, grid, interval, is_intraday, season_length
+from opsanalytics.demand.history.findings import Findings, findings, joined
+from opsanalytics.demand.models import SEASONAL_NAIVE
 from opsanalytics.demand.record import Record, cutoff_day, horizon_end, is_seen, periods_of, records
 from opsanalytics.demand.result import (
     ACCURACY_COLUMNS,
@@ -38,7 +39,6 @@ from opsanalytics.demand.result import (
     DemandForecast,
     stacked,
 )
-from opsanalytics.demand.series import Job, SeriesForecast
 from opsanalytics.demand.widths import month_ranges
 from opsanalytics.periods import Calendar, shift
 from opsanalytics.settings import Settings

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from opsanalytics.demand.direct import direct_test
+from opsanalytics.demand.forecasting.intervals import LEVELS
 from opsanalytics.demand.frequency import is_intraday
-from opsanalytics.demand.intervals import LEVELS
 from opsanalytics.demand.models import SEASONAL_NAIVE
 from opsanalytics.demand.record import has_ended, periods_of
 from opsanalytics.demand.report import accuracy_table, site_forecast

@@ -12,8 +12,15 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
+from opsanalytics.demand.forecasting.intervals import (
+    FADING,
+    LEVELS,
+    USUAL_AT_LEAST,
+    calibrate,
+    usual_quantile,
+    weighted_quantiles,
+)
 from opsanalytics.demand.frequency import DAY
-from opsanalytics.demand.intervals import FADING, LEVELS, USUAL_AT_LEAST, calibrate, usual_quantile, weighted_quantiles
 from opsanalytics.demand.record import periods_of
 from opsanalytics.periods import Calendar
 

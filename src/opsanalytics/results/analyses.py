@@ -14,7 +14,7 @@ from opsanalytics.schemas import NEEDS
 
 if TYPE_CHECKING:
     from opsanalytics import budget, demand, sources, staffing
-    from opsanalytics.demand import value
+    from opsanalytics.demand.value import added
 
 
 def variance(
@@ -60,30 +60,31 @@ def forecast(inputs: sources.Inputs, period: str, entity: str = ALL, run_dir: st
 
 def forecast_value(
     inputs: sources.Inputs, period: str, entity: str = ALL, run_dir: str | Path = ""
-) -> value.ForecastValue:
-    """What were the forecasts and the overrides on record worth, now that their months are over? See `value.value_of`.
+) -> added.ForecastValue:
+    """What were the forecasts and the overrides on record worth, now that their months are over? See `added.value_of`.
 
     The forecasts are those that earlier runs left (`Inputs.prior`), never ones made now; the actuals those of the
     demand forecast on record in `run_dir`, else added up from the demand. LookupError when there is no demand up to
     `period`.
     """
-    from opsanalytics.demand import foresight, value
+    from opsanalytics.demand.value import added, record
 
     calendar, prior = inputs.settings.calendar, inputs.prior
     sites = sites_with_demand(inputs, period) if entity == ALL else [entity]
     monthly = pd.concat([_months(inputs, period, site, run_dir) for site in sites], ignore_index=True)
-    record = prior.get("demand_record")
-    made = foresight.on_record(None if record is not None else prior.get("forecasts"), calendar, record=record)
+    kept_record = prior.get("demand_record")
+    forecasts = None if kept_record is not None else prior.get("forecasts")
+    made = record.on_record(forecasts, calendar, record=kept_record)
     now, kept = inputs.tables.get("overrides"), prior.get("overrides")
-    planned, notes = foresight.standing(now, kept, calendar, period=period, entity=entity)
-    found = value.value_of(monthly, made, planned, period=period, entity=entity)
+    planned, notes = record.standing(now, kept, calendar, period=period, entity=entity)
+    found = added.value_of(monthly, made, planned, period=period, entity=entity)
     return dataclasses.replace(found, notes=(*notes, *found.notes))
 
 
 def _months(inputs: sources.Inputs, period: str, site: str, run_dir: str | Path) -> pd.DataFrame:
     """Return a site's months: those on record in `run_dir`, else its actuals, for which nothing is forecast."""
     from opsanalytics import demand
-    from opsanalytics.demand.value import actual_months
+    from opsanalytics.demand.value.added import actual_months
 
     on_record = recorded(demand.DemandForecast, "seasonal_demand", run_dir, site)
     if on_record is not None:

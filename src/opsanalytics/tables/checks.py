@@ -14,7 +14,7 @@ from opsanalytics.tables.layout import paragraph, text_frame
 if TYPE_CHECKING:
     from opsanalytics.budget import BudgetVariance
     from opsanalytics.demand import DemandForecast
-    from opsanalytics.demand.value import ForecastValue
+    from opsanalytics.demand.value.added import ForecastValue
     from opsanalytics.sources import Inputs
     from opsanalytics.staffing import StaffingForecast
 

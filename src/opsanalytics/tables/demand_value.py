@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from opsanalytics.demand.foresight import IN_TIME, LATE, UNKNOWN
-from opsanalytics.demand.value import NO_ACTUAL, OPEN, SCORED
+from opsanalytics.demand.value.added import NO_ACTUAL, OPEN, SCORED
+from opsanalytics.demand.value.record import IN_TIME, LATE, UNKNOWN
 from opsanalytics.formats import (
     SIGNAL_LIMIT,
     counted,
@@ -26,7 +26,7 @@ from opsanalytics.periods import prior_year
 from opsanalytics.tables.layout import paragraph, text_frame
 
 if TYPE_CHECKING:
-    from opsanalytics.demand.value import ForecastValue
+    from opsanalytics.demand.value.added import ForecastValue
 
 _SAID = 3
 _ENTERED = {IN_TIME: IN_TIME, LATE: f"{LATE}, not scored", UNKNOWN: UNKNOWN}

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from opsanalytics.demand.foresight import IN_TIME, LATE, MONTH, OVERRIDE_COLUMNS, SERIES, UNKNOWN, typed
 from opsanalytics.demand.record import has_ended, records
+from opsanalytics.demand.value.record import IN_TIME, LATE, MONTH, OVERRIDE_COLUMNS, SERIES, UNKNOWN, typed
 from opsanalytics.formats import ALL, SIGNAL_LIMIT
 from opsanalytics.periods import shift
 from opsanalytics.settings import Settings

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from opsanalytics.demand import effects as fx
+from opsanalytics.demand.forecasting.profile import day_totals, repeated_times, seasonal_profile, skipped_times, spread
 from opsanalytics.demand.frequency import DAY, grid, interval, is_intraday, is_weekly
 from opsanalytics.demand.models import Ask, Combined, Floats, History, Near, filled, intraday, seasonal_naive
-from opsanalytics.demand.profile import day_totals, repeated_times, seasonal_profile, skipped_times, spread
 
 YEAR_OF_DAYS = 548  # days of history from which a yearly season is told from a trend
 _DAYS_A_YEAR = 365.25

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from opsanalytics.demand import effects as fx
-from opsanalytics.demand.components import (
+from opsanalytics.demand.history.components import (
     LEAST_TYPICAL,
     Components,
     anomalies,

@@ -16,6 +16,9 @@ import numpy as np
 import pandas as pd
 
 from opsanalytics.demand import effects as fx
+from opsanalytics.demand.forecasting.intervals import LEVELS, calibrate
+from opsanalytics.demand.forecasting.progress import progress_bar
+from opsanalytics.demand.forecasting.series import Job, Prepared, SeriesForecast, finish, prepare
 from opsanalytics.demand.frequency import (
     DAY,
     bucket_edges,
@@ -27,10 +30,7 @@ from opsanalytics.demand.frequency import (
     season_length,
     steps_after,
 )
-from opsanalytics.demand.intervals import LEVELS, calibrate
 from opsanalytics.demand.models import FAST, FULL, Near, Run, combined, intraday
-from opsanalytics.demand.progress import progress_bar
-from opsanalytics.demand.series import Job, Prepared, SeriesForecast, finish, prepare
 
 TIERS = (FAST, FULL)
 WINDOWS = 3

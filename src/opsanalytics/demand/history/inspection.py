@@ -8,11 +8,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from opsanalytics.demand import effects as fx
-from opsanalytics.demand.components import Components
 from opsanalytics.demand.direct import shared_days
 from opsanalytics.demand.effects.plans import checked_plan
-from opsanalytics.demand.findings import measured_effects, ordinary_points, taken_apart
 from opsanalytics.demand.frequency import is_intraday
+from opsanalytics.demand.history.components import Components
+from opsanalytics.demand.history.findings import measured_effects, ordinary_points, taken_apart
 from opsanalytics.demand.result import DemandForecast, stacked
 from opsanalytics.formats import ALL, entity_name, listed
 
