@@ -1,9 +1,9 @@
 """Demand: history in, forecast out, with intervals that were measured and a backtest that says how good it is.
 
-`record` readies the series of an entity, `report` and `totals` make its forecast (`result`); `widths` and `direct` say how
-sure sums are. The rooms: `effects` (special days), `models` (what comes next, numbers only), `forecasting` (panels,
-intervals), `history` (what a series has been like), `value` (how good forecasts on record were). docs/methods.md has
-the formulas.
+`record` readies the series of an entity, `report` and `totals` make its forecast (`result`); `widths` and `direct` say
+how sure sums are. The rooms: `effects` (special days), `models` (what comes next, numbers only), `forecasting`
+(panels, intervals), `history` (what a series has been like), `value` (how good forecasts on record were).
+docs/methods.md has the formulas.
 """
 
 from opsanalytics.demand.forecasting.intervals import calibrate
