@@ -614,3 +614,24 @@ def test_an_effect_that_was_never_measured_is_refused() -> None:
             SIZES.assign(effect=np.nan),
             plan(("A", "campaign", "2026-07-01", "2026-07-02", "Spring 2025")),
         )
+
+
+# Closed days
+
+
+def test_demand_that_comes_every_fifteen_days_leaves_no_weekday_closed() -> None:
+    days = stamps("2025-01-01", "2025-12-31")
+    y = pd.Series(np.where(np.arange(365) % 15 == 0, 40.0, 0.0), days)
+    closed, _ = fx.closed_calendar(y, fx.no_effects(), stamps("2026-01-01", "2026-01-28"))
+    assert not closed.any()
+
+
+def test_a_weekday_without_demand_is_closed_and_a_holiday_like_those_before() -> None:
+    days = stamps("2024-01-01", "2025-12-24")
+    irish = holidays("2024-01-01", "2026-12-31")
+    shut = (days.day_of_week == 6) | days.isin(irish["ds"])
+    closed, writes_zero = fx.closed_calendar(
+        pd.Series(np.where(shut, 0.0, 9.0), days), irish, stamps("2025-12-25", "2025-12-28")
+    )
+    assert closed.tolist() == [True, True, False, True]  # Christmas, St Stephen's Day, Saturday, Sunday
+    assert writes_zero

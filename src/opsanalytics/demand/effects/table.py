@@ -115,25 +115,39 @@ def closed_calendar(y: pd.Series, effects: pd.DataFrame, future: pd.DatetimeInde
     volume; a holiday is judged by its own name where it was met, else by all of them together. A history of
     zeros only speaks by its records: open is what is on record.
     """
-    worked = y != 0 if bool((y != 0).any()) else y.notna()
-    recent = y[y.index > y.index[-1] - pd.Timedelta(days=182)]
-    days = pd.date_range(recent.index[0], recent.index[-1], freq="D")
-    active = worked.reindex(days, fill_value=False)
-    share = active.groupby(days.day_of_week.to_numpy()).mean().reindex(range(7)).fillna(active.mean())
-    open_weekday = (share >= 0.1).to_numpy()
-    if not open_weekday.any():  # demand comes so rarely that no weekday can be told to be closed
-        open_weekday[:] = True
+    values, stamps = y.to_numpy(dtype=np.float64), pd.DatetimeIndex(y.index)
+    worked = np.nan_to_num(values) != 0 if bool((values != 0).any()) else ~np.isnan(values)
+    weekday = stamps.day_of_week.to_numpy()
+    recent = np.asarray(stamps > stamps[-1] - pd.Timedelta(days=182))
+    open_weekday = _open_weekdays(stamps[recent], weekday[recent], worked[recent])
     holidays = effects[effects["kind"] == "holiday"]
-    met = holidays[(holidays["ds"] >= y.index[0]) & (holidays["ds"] <= y.index[-1])]
-    met = met[open_weekday[met["ds"].dt.day_of_week.to_numpy()]]
-    kept = pd.Series(worked.reindex(met["ds"], fill_value=False).to_numpy(), index=met["name"].to_numpy())
-    by_name = kept.groupby(level=0).any()
+    days = pd.DatetimeIndex(holidays["ds"])
+    met = np.asarray((days >= stamps[0]) & (days <= stamps[-1])) & open_weekday[days.day_of_week.to_numpy()]
+    place = stamps.get_indexer(days[met])
+    kept = (place >= 0) & worked[place]
+    by_name: dict[str, bool] = {}
+    for name, one in zip(holidays["name"].to_numpy()[met], kept, strict=True):
+        by_name[name] = by_name.get(name, False) or bool(one)
     otherwise = not kept.any() if len(kept) else False
-    ahead = holidays[holidays["ds"].isin(future)]
-    shut = [day for day, name in zip(ahead["ds"], ahead["name"], strict=True) if not by_name.get(name, not otherwise)]
+    ahead = np.asarray(days.isin(future))
+    shut = [
+        day
+        for day, name in zip(days[ahead], holidays["name"].to_numpy()[ahead], strict=True)
+        if not by_name.get(name, not otherwise)
+    ]
     closed = ~open_weekday[future.day_of_week.to_numpy()] | future.isin(shut)
-    past_closed = ~open_weekday[pd.DatetimeIndex(y.index).day_of_week.to_numpy()]
-    return closed, bool((y[past_closed] == 0).any())
+    return closed, bool((values[~open_weekday[weekday]] == 0).any())
+
+
+def _open_weekdays(stamps: pd.DatetimeIndex, weekday: np.ndarray, worked: np.ndarray) -> np.ndarray:
+    """On which of the seven weekdays is the place open? Every one where demand comes too rarely to tell."""
+    first = int(stamps[0].day_of_week)
+    span = int((stamps[-1].normalize() - stamps[0].normalize()).days) + 1
+    held = np.bincount((first + np.arange(span)) % 7, minlength=7)
+    busy = np.bincount(weekday[worked], minlength=7)
+    share = np.where(held > 0, busy / np.maximum(held, 1), busy.sum() / span)
+    found = share >= 0.1
+    return found if found.any() else ~found
 
 
 def _events(events: pd.DataFrame, site: str) -> pd.DataFrame:
