@@ -434,3 +434,39 @@ def test_one_forecast_of_the_sum_is_not_made_where_sites_count_by_different_step
     rows = pd.concat([monthly.assign(service="Calls", unit="calls"), rows_of(days("2025-07-01"), "South")])
     whole = demand_forecast(rows, {}, PLAIN, period="2026-03", entity="(all)")
     assert "direct" not in set(whole.accuracy["model"])
+
+
+# Sums that are none, and what is said of it
+
+
+def test_a_service_by_day_here_and_by_month_there_has_no_history_of_the_whole() -> None:
+    months = pd.date_range("2024-01-01", "2026-03-01", freq="MS").as_unit("us")
+    there = pd.DataFrame(
+        {"ds": months, "y": 9000.0, "site": "South", "service": "Calls", "unit": "calls", "freq": "MS"}
+    )
+    rows = pd.concat([rows_of(days("2025-01-01"), "North"), there])
+    whole = demand_forecast(rows, {}, PLAIN, period="2026-03", entity="(all)")
+    assert whole.history.empty
+    assert whole.accuracy.empty
+    assert any("different intervals" in note for note in whole.notes)
+    assert set(whole.monthly["site"]) == {"(all)"}
+
+
+def test_a_campaign_that_the_forecast_holds_already_is_not_counted_twice() -> None:
+    rows = rows_of(days("2025-01-01"), "North")
+    known = [
+        event("Sale 2025", "campaign", "2025-09-01", "2025-09-10"),
+        event("Sale 2026", "campaign", "2026-09-01", "2026-09-10"),
+    ]
+    forecast = demand_forecast(rows, {"events": pd.concat(known)}, PLAIN, period="2026-03", entity="North")
+    found = demand.planned_event(forecast, "campaign", "2026-09-05", "2026-09-14", "Sale 2025")
+    assert found is not None
+    assert found.changes.empty
+    assert any("already holds Sale 2026" in note for note in found.notes)
+
+
+def test_a_loss_is_never_told_as_a_gain(sites: dict[str, DemandForecast]) -> None:
+    forecast = sites["South"]
+    own = forecast.accuracy["model"] != "seasonal naive"
+    even = dataclasses.replace(forecast, accuracy=forecast.accuracy.assign(wape=np.where(own, 0.104, 0.1)))
+    assert "no better than repeating the last season" in tables.demand_sentence(even)

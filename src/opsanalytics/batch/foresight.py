@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from opsanalytics.demand.value.record import NEEDED, carried_over, overrides_kept
+from opsanalytics.demand.value.record import (
+    NEEDED,
+    OVERRIDE_COLUMNS,
+    RECORD_COLUMNS,
+    carried_over,
+    overrides_kept,
+)
 from opsanalytics.periods import Calendar
 
 RECORD, OVERRIDES = "demand_record.parquet", "overrides.parquet"
@@ -49,11 +55,11 @@ def _demand_record(earlier: Sequence[Earlier], inputs: Path) -> pd.DataFrame:
     """
     calendar = _calendar(inputs)
     alike = [run for run in earlier if _calendar(run.inputs) == calendar]
-    held = ((run, _read(run.inputs / "prior" / RECORD)) for run in alike)
+    held = ((run, _read(run.inputs / "prior" / RECORD, RECORD_COLUMNS)) for run in alike)
     since, record = next(((run.period, frame) for run, frame in held if frame is not None), ("", None))
     for run in reversed([run for run in alike if run.period >= since]):
-        forecasts = _read(run.folder / "forecasts.parquet")
-        if forecasts is not None and set(NEEDED) <= set(forecasts.columns):
+        forecasts = _read(run.folder / "forecasts.parquet", NEEDED)
+        if forecasts is not None:
             record = carried_over(record, forecasts, calendar)
     return carried_over(record, None, calendar)
 
@@ -64,18 +70,20 @@ def _overrides(earlier: Sequence[Earlier]) -> pd.DataFrame:
     for run in earlier:
         made = pd.Timestamp(run.started.astimezone(dt.UTC).replace(tzinfo=None))
         files = (run.inputs / "prior" / OVERRIDES, run.inputs / OVERRIDES)
-        tables += [(made, frame) for frame in map(_read, files) if frame is not None]
+        found = (_read(file, OVERRIDE_COLUMNS) for file in files)
+        tables += [(made, frame) for frame in found if frame is not None]
     return overrides_kept(tables)
 
 
-def _read(path: Path) -> pd.DataFrame | None:
-    """Return a Parquet file; None where there is none."""
+def _read(path: Path, needed: Sequence[str]) -> pd.DataFrame | None:
+    """Return a Parquet file; None where there is none with the needed columns."""
     if not path.is_file():
         return None
     try:
-        return pd.read_parquet(path)
+        found = pd.read_parquet(path)
     except (OSError, ValueError):  # a file of another form, or half a file: there is nothing to take from it
         return None
+    return found if set(needed) <= set(found.columns) else None
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:

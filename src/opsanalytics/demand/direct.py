@@ -69,5 +69,5 @@ def shared_days(special_days: pd.DataFrame, service: str, sites: list[str]) -> p
 
 
 def _job(service: str, y: pd.Series, cutoff: pd.Timestamp, end: pd.Timestamp, freq: str, days: pd.DataFrame) -> Job:
-    own = cutoff.to_period("M").start_time if freq == "MS" else cutoff
+    own = y.index[-1] if freq == "MS" else cutoff
     return Job(service, y, own, end, freq, fx.seen_at(days, cutoff))

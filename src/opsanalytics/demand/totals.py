@@ -115,7 +115,7 @@ def total(parts: Sequence[DemandForecast], *, entity: str = ALL) -> DemandForeca
         ["site", "service", "freq", "ds"], ignore_index=True
     )
     findings = {name: stacked([getattr(part, name) for part in parts], columns) for name, columns in _PASSED_ON.items()}
-    own_notes = {*_unit_notes(parts), *_stop_notes(parts), *_test_notes(parts, test)}
+    own_notes = {*_unit_notes(parts), *_apart_notes(parts), *_stop_notes(parts), *_test_notes(parts, test)}
     notes = tuple(sorted({note for part in parts for note in part.notes} | own_notes))
     direct = direct_test(test, _since_all(history, parts), findings["special_days"], several, parts[0].calendar)
     scores = stacked([accuracy_table(test, history), accuracy_table(direct, history)], ACCURACY_COLUMNS)
@@ -197,8 +197,8 @@ def _role_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
     rows = pd.concat([rows.assign(role=np.where(yardstick, "yardstick", "model")), both.assign(role="model")])
     keys = ["service", "freq", "role", "cutoff", "ds"]
     alive = _site_spans(parts)
-    needed = alive[~alive["ended"]].groupby(["service", "freq"])["site"].nunique().rename("needed")
-    rows = rows.merge(needed.reset_index(), on=["service", "freq"], how="left", validate="many_to_one")
+    needed = alive[~alive["ended"]].groupby("service")["site"].nunique().rename("needed")
+    rows = rows.merge(needed.reset_index(), on="service", how="left", validate="many_to_one")
     held = rows.groupby(keys, dropna=False)["site"].transform("size")
     return _summed(rows[held == rows["needed"]], [*keys, "needed"], (80,))
 
@@ -222,6 +222,8 @@ def _summed(rows: pd.DataFrame, keys: list[str], levels: Sequence[int]) -> pd.Da
 
 def _history_sums(parts: Sequence[DemandForecast], monthly: pd.DataFrame) -> pd.DataFrame:
     rows = _known_history(parts)
+    apart = pd.MultiIndex.from_frame(_measured_apart(parts))
+    rows = rows[~pd.MultiIndex.from_frame(rows[["service", "unit", "freq"]].fillna("")).isin(apart)]
     rows = rows.assign(slot=rows["ds"].dt.day_of_week * 1440 + rows["ds"].dt.hour * 60 + rows["ds"].dt.minute)
     rows.loc[rows["freq"].eq("MS") | rows["freq"].str.startswith("W"), "slot"] = 0
     keys = ["service", "unit", "freq"]
@@ -302,6 +304,25 @@ def _site_spans(parts: Sequence[DemandForecast]) -> pd.DataFrame:
         for last, freq in zip(spans["last"], spans["freq"], strict=True)
     ]
     return spans.assign(ended=[has_ended(end, parts[0].period) for end in ends])
+
+
+def _measured_apart(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+    """Return service, unit ("" for none), freq of what not every site of the service is measured by: it has no sum."""
+    spans = _site_spans(parts).assign(unit=lambda table: table["unit"].fillna(""))
+    sites = spans.groupby(["service", "unit"])["site"].transform("nunique")
+    held = spans.groupby(["service", "unit", "freq"])["site"].transform("nunique")
+    return spans.loc[held < sites, ["service", "unit", "freq"]].drop_duplicates()
+
+
+def _apart_notes(parts: Sequence[DemandForecast]) -> list[str]:
+    """Say which services are measured by different intervals at their sites."""
+    spans = _site_spans(parts)
+    notes = []
+    for service in sorted(_measured_apart(parts)["service"].unique()):
+        own = spans[spans["service"] == service].groupby("site")["freq"].agg(lambda f: {"MS", "D"} & set(f) or set(f))
+        if len({frozenset(found) for found in own}) > 1:
+            notes.append(f"{service} is measured by different intervals at its sites: their history has no sum.")
+    return notes
 
 
 def _stop_notes(parts: Sequence[DemandForecast]) -> list[str]:

@@ -217,12 +217,14 @@ def _warning(forecast: DemandForecast) -> str:
 def _gain(forecast: DemandForecast) -> str:
     """Say by how much smaller the errors of the forecasts were than those of repeating the last season."""
     gains = [(1 - own / other, name) for name, own, other in _errors(forecast) if other]
-    if not gains:
-        return ""
-    (low, least), (high, most) = min(gains), max(gains)
-    ends = [f"{_percent(max(gain, 0.0))} ({name})" for gain, name in ((low, least), (high, most))]
-    by = ends[0] if len(gains) == 1 else f"{ends[0]} to {ends[1]}"
-    return f"In the backtest the forecast was off by less than repeating the last season would have been, by {by}."
+    better = sorted(gain for gain in gains if round(100 * gain[0]) > 0)
+    even = [name for gain, name in gains if round(100 * gain) <= 0]
+    if not better:
+        return "In the backtest the forecast was no better than repeating the last season." if gains else ""
+    ends = [f"{_percent(gain)} ({name})" for gain, name in (better[0], better[-1])]
+    by = ends[0] if len(better) == 1 else f"{ends[0]} to {ends[1]}"
+    said = f"In the backtest the forecast was off by less than repeating the last season would have been, by {by}"
+    return f"{said}; no better for {listed(even)}." if even else f"{said}."
 
 
 def _in_progress(forecast: DemandForecast, site: str, service: str) -> bool:

@@ -125,7 +125,7 @@ def planned_sentence(planned: Planned | None) -> str:
     head = f"A {planned.kind}{like} from {planned.first} to {planned.last}:"
     said = [
         f"{r['service']}, {entity_name(str(r['site']))}: {_signed(r['change'])} {r['unit']} on "
-        f"{counted(int(r['days']), 'day')} with {significant(r['before'], 3)} expected; four times in five between "
+        f"{counted(int(r['days']), 'day')} with {significant(r['before'], 2)} expected; four times in five between "
         f"{_signed(r['lo80'])} and {_signed(r['hi80'])}."
         for _, r in planned.changes.iterrows()
     ]

@@ -102,6 +102,7 @@ def planned_event(forecast: DemandForecast, kind: str, first: str, last: str, li
     untold: dict[str, list[str]] = {}
     for series in _forecast_by_day(forecast):
         try:
+            _refuse_known(_any_days(forecast, series), event)
             found = fx.apply_what_if(_ahead(forecast, series), _sizes(forecast, series), event)
         except ValueError as error:
             untold.setdefault(str(error), []).append(f"{series.service} at {entity_name(series.site)}")
@@ -111,6 +112,14 @@ def planned_event(forecast: DemandForecast, kind: str, first: str, last: str, li
     changes = stacked([pd.DataFrame(rows, columns=_CHANGE_COLUMNS)], _CHANGE_COLUMNS)
     notes = tuple(f"{listed(names)}: {reason}" for reason, names in untold.items())
     return Planned(kind, first, last, like, changes, notes)
+
+
+def _refuse_known(days: pd.DataFrame, event: pd.DataFrame) -> None:
+    """Raise ValueError where the forecast holds a campaign or closure on the asked days: it would count twice."""
+    asked = days[(days["ds"] >= event["first"].iloc[0]) & (days["ds"] <= event["last"].iloc[0])]
+    names = sorted(asked.loc[asked["kind"] != "holiday", "name"].unique())
+    if names:
+        raise ValueError(f"the forecast already holds {listed(names)} on days of these")
 
 
 def _known(forecast: DemandForecast, kind: str) -> str:
@@ -164,4 +173,5 @@ def _days_of(forecast: DemandForecast, series: Series) -> pd.DataFrame:
     if series.freq != "D":
         return fx.no_effects()
     days = _any_days(forecast, series)
-    return shared_days(days, series.service, sorted(days["site"].unique()))
+    known = forecast.strength[forecast.strength["service"] == series.service]
+    return shared_days(days, series.service, sorted({*days["site"], *(known["site"] if series.site == ALL else [])}))
