@@ -57,7 +57,8 @@ def stacked(frames: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
         table = pd.concat(kept, ignore_index=True)
     else:
         table = pd.DataFrame({name: pd.Series(dtype=_DTYPES.get(name, "float64")) for name in columns})
-    return table.astype({name: _DTYPES.get(name, "float64") for name in columns})
+    kinds = {name: _DTYPES.get(name, "float64") for name in columns}
+    return table.astype({name: kind for name, kind in kinds.items() if table[name].dtype != kind})
 
 
 @dataclass(frozen=True)

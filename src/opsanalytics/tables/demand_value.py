@@ -89,7 +89,7 @@ def overrides_table(value: ForecastValue) -> pd.DataFrame:
                 month_name(str(r["period"])),
                 *_names(r),
                 number(r["override"]),
-                state or number(r["actual"]),
+                "" if state else number(r["actual"]),
                 *(_of_actual(r, f"{name}_error") for name in ("override", "forecast", "naive")),
                 share(r["override_value_added_share"], signed=True),
                 _text(r["author"]),
@@ -100,7 +100,8 @@ def overrides_table(value: ForecastValue) -> pd.DataFrame:
         )
     errors = ["Error of override", "Error of forecast", "Error of year before"]
     heads = ["Override", "Actual", *errors, "Override added", "Author", "Reason", "Entered", "In runs since"]
-    return text_frame(rows, ["Month", "Site", "Service", "Unit", *heads])
+    table = text_frame(rows, ["Month", "Site", "Service", "Unit", *heads])
+    return table.drop(columns="Unit") if (table["Unit"].str.lower() == table["Service"].str.lower()).all() else table
 
 
 def signals_table(value: ForecastValue) -> pd.DataFrame:

@@ -21,20 +21,22 @@ _DATE = re.compile(r"\b[0-9]{2} [A-Z][a-z]{2} [0-9]{4}\b")
 _CODES = frozenset((*formats.DIMENSIONS.values(), "Item", "Document", "Document, line", "Row", "Value"))
 _FOLDED = 28  # characters from which a column's texts are long, and fold
 _FOLDED_BESIDE = 13  # and from which they fold beside long texts: a date and a verdict never do
+# :root outweighs the rules that JupyterLab has for every table: columns of one width, and all text to the right.
 _CSS = """<style>
-table.figures th, table.figures td { text-align: left; vertical-align: top; }
-table.figures th, table.figures td { overflow-wrap: break-word; word-break: normal; }
-table.figures th { vertical-align: bottom; white-space: normal; }
-table.figures td { white-space: nowrap; }
-table.figures th.number, table.figures td.number { text-align: right; }
-table.figures td.long { white-space: normal; min-width: 11em; max-width: none; }
-table.figures span.date { white-space: nowrap; }
-table.figures.texts { width: 100%; }
-table.figures.texts td.short { white-space: normal; min-width: 9em; }
+:root table.figures { table-layout: auto; }
+:root table.figures th, :root table.figures td { text-align: left; vertical-align: top; }
+:root table.figures th, :root table.figures td { overflow-wrap: break-word; word-break: normal; }
+:root table.figures th { vertical-align: bottom; white-space: normal; }
+:root table.figures td { white-space: nowrap; }
+:root table.figures th.number, :root table.figures td.number { text-align: right; }
+:root table.figures td.long { white-space: normal; min-width: 11em; max-width: none; }
+:root table.figures span.date { white-space: nowrap; }
+:root table.figures.texts { width: 100%; }
+:root table.figures.texts td.short { white-space: normal; min-width: 9em; }
 @media print {
-table.figures.texts td.short { min-width: 6em; }
-table.figures.texts td.long { min-width: 8em; }
-table.figures tr { break-inside: avoid; }
+:root table.figures.texts td.short { min-width: 6em; }
+:root table.figures.texts td.long { min-width: 8em; }
+:root table.figures tr { break-inside: avoid; }
 }
 </style>"""
 

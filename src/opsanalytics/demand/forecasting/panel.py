@@ -272,15 +272,19 @@ def _lent(rows: pd.DataFrame) -> pd.DataFrame:
 def bounded(rows: pd.DataFrame, widths: pd.DataFrame, freq: str, *, point: str = "yhat") -> pd.DataFrame:
     """Return rows (unique_id, step, deviation, positive and the `point`) with lo and hi of each calibrated level."""
     edges = np.asarray(bucket_edges(freq))
-    table = widths.pivot(index=["unique_id", "bucket"], columns="level", values="width")
+    levels = np.unique(widths["level"].to_numpy())
+    block = (len(edges) + 1) * len(levels)  # rows of a series, in the order of `calibrate`
+    names = pd.Index(widths["unique_id"].to_numpy(dtype=object)[::block])
+    table = widths["width"].to_numpy().reshape(len(names), len(edges) + 1, len(levels))
+    owner = names.get_indexer(rows["unique_id"].to_numpy(dtype=object))
     bucket = np.searchsorted(edges, rows["step"].to_numpy(), side="left")
-    place = table.index.get_indexer(pd.MultiIndex.from_arrays([rows["unique_id"], bucket]))
     centre, size = (rows[name].to_numpy(dtype=np.float64) for name in (point, "deviation"))
+    positive = rows["positive"].to_numpy(dtype=bool)
     columns: dict[str, np.ndarray] = {}
-    for level in sorted(int(level) for level in table.columns):
-        width = np.where(place >= 0, table[level].to_numpy()[place], np.nan) * size
+    for place, level in enumerate(levels):
+        width = np.where(owner >= 0, table[owner, bucket, place], np.nan) * size
         low = centre - width
-        columns[f"lo{level}"] = np.where(rows["positive"].to_numpy(), np.maximum(low, 0.0), low)
+        columns[f"lo{level}"] = np.where(positive, np.maximum(low, 0.0), low)
         columns[f"hi{level}"] = centre + width
     return rows.assign(**columns)
 
