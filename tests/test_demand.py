@@ -883,8 +883,7 @@ def test_real_intraday_demand_is_forecast_better_than_the_yardstick(
     scores = found.accuracy.assign(yardstick=found.accuracy["model"] == "seasonal naive")
     wape = scores.pivot_table(index="freq", columns="yardstick", values="wape")
     assert (wape[False] < wape[True]).all()
-    # two months of weekdays are a few dozen dependent days: their share is known to a tenth at best
-    assert scores.loc[~scores["yardstick"], "coverage80"].between(0.6, 0.95).all()
+    assert scores.loc[~scores["yardstick"], "coverage80"].between(0.7, 0.9).all()
     assert found.history["ds"].max() < pd.Timestamp(f"{period}-01") + pd.DateOffset(months=1)
     assert found.monthly[found.monthly["scenario"] == "AC"]["complete"].all()
 

@@ -258,6 +258,14 @@ def test_a_gap_in_a_seasonal_history_is_filled_to_its_season() -> None:
     assert filled(gappy, 0, 12)[39] == pytest.approx(truth[39], rel=0.01)
 
 
+def test_filled_gaps_do_not_make_a_forecast_look_surer() -> None:
+    values = 100 * np.exp(np.random.default_rng(4).normal(0, 0.05, 364))
+    recorded = np.arange(364) % 7 < 5  # never on record at the weekend
+    history = History(filled(np.where(recorded, values, np.nan), 0, 7), 0, 7)
+    asked = Ask(history, 7, np.empty((371, 0)), np.empty(0), recorded)
+    assert combined([asked])[0].deviation[:5].mean() == pytest.approx(5.0, rel=0.15)
+
+
 def test_histories_of_any_length_keep_their_place() -> None:
     series = [seasonal(n, seed=n, noise=0.02) for n in (70, 30, 70, 26, 6, 90)]
     together = combined([ask(values, 6) for values in series])

@@ -387,7 +387,7 @@ def test_a_planned_closure_leaves_nothing(sites: dict[str, DemandForecast]) -> N
 
 def test_nothing_asked_says_how_to_ask(sites: dict[str, DemandForecast]) -> None:
     assert demand.planned_event(sites["North"], "", "", "") is None
-    assert "Set what_if_kind to campaign or closure" in tables.planned_sentence(None)
+    assert "Set what_if to campaign or closure" in tables.planned_sentence(None)
 
 
 @pytest.mark.parametrize(
@@ -470,3 +470,10 @@ def test_a_loss_is_never_told_as_a_gain(sites: dict[str, DemandForecast]) -> Non
     own = forecast.accuracy["model"] != "seasonal naive"
     even = dataclasses.replace(forecast, accuracy=forecast.accuracy.assign(wape=np.where(own, 0.104, 0.1)))
     assert "no better than repeating the last season" in tables.demand_sentence(even)
+
+
+def test_what_is_asked_for_is_read_as_kind_and_days() -> None:
+    assert demand.asked_event("closure 2026-06-01  2026-06-02") == ("closure", "2026-06-01", "2026-06-02")
+    assert demand.asked_event("") == ("", "", "")
+    with pytest.raises(ValueError, match="give kind, first and last day"):
+        demand.asked_event("campaign 2026-06-01")

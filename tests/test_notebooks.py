@@ -153,8 +153,7 @@ def test_a_cell_is_a_few_plain_lines(path: Path) -> None:
     for cell in code(path):
         text = source(cell)
         assert text.strip(), f"cell {cell['id']} is empty"
-        parameters = "parameters" in cell["metadata"].get("tags", [])  # a line each
-        assert parameters or len(text.splitlines()) <= MOST_LINES, f"cell {cell['id']} is long"
+        assert len(text.splitlines()) <= MOST_LINES, f"cell {cell['id']} is long"
         assert not re.search(r"^\s*[%!?]", text, re.MULTILINE), f"cell {cell['id']} has a magic"
         nodes = list(ast.walk(ast.parse(text)))
         assert not any(isinstance(node, FORBIDDEN) for node in nodes), f"cell {cell['id']} defines or hides something"

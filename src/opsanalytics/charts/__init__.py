@@ -9,9 +9,6 @@ its unit, the entity and the period. Every name from the data is text: shortened
 read as markup.
 """
 
-from importlib import import_module
-from threading import Thread
-
 from opsanalytics.charts.bridges import bridge, movement
 from opsanalytics.charts.budget import outlook_bars, plan_actual_columns, variance_bars
 from opsanalytics.charts.causes import heat_map, pareto
@@ -44,5 +41,12 @@ __all__ = [
     "variance_bars",
 ]
 
-# The library that draws takes a third of a second to load: it does so while the notebook reads its data.
-Thread(target=import_module, args=("matplotlib.pyplot",), name="load pyplot").start()
+
+def load() -> None:
+    """Begin to load the drawing library and return at once: it takes a third of a second, while data is read."""
+    from threading import Thread
+
+    def loaded() -> None:
+        import matplotlib.pyplot  # noqa: F401
+
+    Thread(target=loaded, name="load pyplot").start()

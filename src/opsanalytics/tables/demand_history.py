@@ -118,8 +118,8 @@ def planned_sentence(planned: Planned | None) -> str:
     """What would the planned event change, service by service? Without one: how to ask for it."""
     if planned is None:
         return (
-            "Nothing was asked. Set what_if_kind to campaign or closure, what_if_first and what_if_last to its days "
-            "(YYYY-MM-DD) and what_if_like to the past event that it should act as."
+            "Nothing was asked. Set what_if to campaign or closure with its first and last day (campaign 2027-02-01 "
+            "2027-02-10) and what_if_like to the past event that it should act as."
         )
     like = f" like {planned.like}" if planned.like else ""
     head = f"A {planned.kind}{like} from {planned.first} to {planned.last}:"

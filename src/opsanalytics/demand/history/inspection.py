@@ -114,6 +114,16 @@ def planned_event(forecast: DemandForecast, kind: str, first: str, last: str, li
     return Planned(kind, first, last, like, changes, notes)
 
 
+def asked_event(text: str) -> tuple[str, str, str]:
+    """Read what is asked for, such as "campaign 2027-02-01 2027-02-10": kind, first and last day; blank is nothing."""
+    words = text.split()
+    if not words:
+        return "", "", ""
+    if len(words) != 3:
+        raise ValueError(f"'{text}' is no event: give kind, first and last day, as in campaign 2027-02-01 2027-02-10.")
+    return words[0], words[1], words[2]
+
+
 def _refuse_known(days: pd.DataFrame, event: pd.DataFrame) -> None:
     """Raise ValueError where the forecast holds a campaign or closure on the asked days: it would count twice."""
     asked = days[(days["ds"] >= event["first"].iloc[0]) & (days["ds"] <= event["last"].iloc[0])]

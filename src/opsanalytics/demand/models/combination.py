@@ -77,8 +77,12 @@ def combined(asks: Sequence[Ask], *, tier: str = FULL, run: Run = map) -> list[C
 
 
 def _with_effects(one: Combined, bare: Regressed, ask: Ask) -> Combined:
-    """Bring the effects back, cut to the steps asked for, and let the fitted past reach to the history's start."""
-    ahead, deviation = one.ahead[: ask.horizon], one.deviation[: ask.horizon]
+    """Bring the effects back, cut to the steps asked for, and let the fitted past reach to the history's start.
+
+    Filled gaps hardly err, so the deviation is that of as many errors as there are values on record.
+    """
+    ahead = one.ahead[: ask.horizon]
+    deviation = one.deviation[: ask.horizon] * np.sqrt(len(ask.recorded) / ask.recorded.sum())
     lost = np.full(len(ask.history.values) - len(bare.history.values), np.nan)
     return replace(
         one,
