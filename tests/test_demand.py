@@ -430,12 +430,30 @@ def test_without_any_error_the_usual_quantile_answers() -> None:
     assert widths["width"].tolist() == pytest.approx([usual_quantile(80), usual_quantile(95)] * 2)
 
 
-def test_own_errors_and_the_panels_and_the_usual_ones_are_averaged_by_the_cutoffs_behind_them() -> None:
+def test_a_series_that_errs_more_than_the_panel_is_given_wider_intervals_by_the_cutoffs_behind_it() -> None:
     errors = pd.concat([errors_of("a", 8, 3.0), errors_of("b", 8, 1.0)])
     widths = demand.calibrate(errors, (80,), edges=(1,), names=["a", "b", "new"]).query("bucket == 0")
-    panel = (16 * 3.0 + 4 * usual_quantile(80)) / 20  # 80 % of all ratios reach up to 3
-    expected = [(8 * 3.0 + 8 * panel) / 16, (8 * 1.0 + 8 * panel) / 16, panel]
-    assert widths["width"].tolist() == pytest.approx(expected)
+    # the panel's mean error is 2, that of a is 1.5 times it, that of b half: eight cutoffs beside eight of the panel
+    scales = [(8 * 1.5 + 8) / 16, (8 * 0.5 + 8) / 16, 1.0]
+    largest = 3.0 / ((7 * 1.5 + 8) / 15)  # an error of a by the scale of its seven other cutoffs: half of all are such
+    panel = (16 * largest + 4 * usual_quantile(80)) / 20
+    assert widths["width"].tolist() == pytest.approx([scale * panel for scale in scales])
+
+
+def test_one_monstrous_error_widens_no_series_beyond_four_times_the_panels_mean() -> None:
+    calm = pd.concat([errors_of(f"s{k}", 1, 1.0) for k in range(99)])
+    widths = demand.calibrate(pd.concat([calm, errors_of("odd", 1, 1e6)]), (80,), edges=(), names=["odd", "s0"])
+    odd, other = widths["width"]
+    assert odd / other == pytest.approx(((4 + 8) / 9) / ((1.0 / 10000.99 + 8) / 9), rel=1e-6)
+
+
+@given(st.permutations(range(24)))
+def test_widths_do_not_depend_on_the_order_of_the_errors(order: list[int]) -> None:
+    ratio = np.random.default_rng(0).gamma(2, size=24)
+    parts = {"unique_id": list("abcd") * 6, "origin": np.repeat([0, 1, 2], 8), "step": np.tile([1, 5], 12)}
+    errors = pd.DataFrame({**parts, "ratio": ratio})
+    widths = [demand.calibrate(one, edges=(3,), names=list("abcd"))["width"] for one in (errors, errors.iloc[order])]
+    assert widths[1].tolist() == pytest.approx(widths[0].tolist(), rel=1e-12)
 
 
 def test_an_hour_that_comes_twice_has_one_row_that_counts_for_both() -> None:

@@ -252,13 +252,12 @@ def month_of(days_ahead: pd.DataFrame) -> pd.DataFrame:
 
 def test_a_month_is_wider_than_its_days_in_quadrature_by_the_errors_of_months() -> None:
     # 30 days of half 10: sqrt(30 * 100) * 30^(1/4) = 128.2. One month tested, 28 days: half sqrt(28 * 100) * 28^(1/4)
-    # = 121.7, error 28 * 10 = 280, ratio 2.3. It is one cutoff of one series: (2.3 + 4) / 5 = 1.26 for all, and
-    # (2.3 + 8 * 1.26) / 9 = 1.376 for the service itself.
+    # = 121.7, error 28 * 10 = 280, ratio 2.3. It is one cutoff of one service, which is all that is known of any:
+    # (2.3 + 4) / 5 = 1.26.
     rows = ahead("2026-03-31").iloc[:30]
     found = month_ranges(month_of(rows), rows, backtest({"2026-01-31": [1.0] * 28}), Calendar(1)).iloc[0]
     ratio = 280 / (np.sqrt(28 * 100) * 28**0.25)
-    every = (ratio + 4) / 5
-    half = np.sqrt(30 * 100) * 30**0.25 * (ratio + 8 * every) / 9
+    half = np.sqrt(30 * 100) * 30**0.25 * (ratio + 4) / 5
     assert (found["lo80"], found["hi80"]) == (pytest.approx(3000 - half), pytest.approx(3000 + half))
 
 

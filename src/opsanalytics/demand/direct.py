@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from opsanalytics.demand import effects as fx
-from opsanalytics.demand.forecasting.panel import forecasts, loo_bounds, score
+from opsanalytics.demand.forecasting.calibration import loo_bounds, points_of, scored
+from opsanalytics.demand.forecasting.panel import forecasts
 from opsanalytics.demand.forecasting.series import Job
 from opsanalytics.demand.frequency import is_intraday
 from opsanalytics.demand.record import is_seen
@@ -52,10 +53,11 @@ def direct_test(
             str(service): own.set_index("ds")["y"]
             for service, own in history[history["freq"] == freq].groupby("service")
         }
-        scored = loo_bounds(score(list(zip(origins, results, strict=True)), actuals, str(freq)), str(freq), (80,))
-        scored["cutoff"] = pd.DatetimeIndex([cutoffs[origin] for origin in scored["origin"]]).as_unit("us")
-        scored = scored.rename(columns={"unique_id": "service"}).assign(site=ALL, freq=freq, model=DIRECT)
-        frames.append(scored.merge(rows, on=["service", "freq", "cutoff", "ds"], how="inner", validate="one_to_one"))
+        points = points_of(zip(origins, results, strict=True), str(freq))
+        tested = loo_bounds(scored(points, actuals), str(freq), (80,))
+        tested["cutoff"] = pd.DatetimeIndex([cutoffs[origin] for origin in tested["origin"]]).as_unit("us")
+        tested = tested.rename(columns={"unique_id": "service"}).assign(site=ALL, freq=freq, model=DIRECT)
+        frames.append(tested.merge(rows, on=["service", "freq", "cutoff", "ds"], how="inner", validate="one_to_one"))
     return stacked(frames, BACKTEST_COLUMNS)
 
 

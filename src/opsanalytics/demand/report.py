@@ -14,16 +14,9 @@ import pandas as pd
 
 from opsanalytics import accuracy as acc
 from opsanalytics.demand import effects as fx
-from opsanalytics.demand.forecasting.intervals import LEVELS, calibrate
-from opsanalytics.demand.forecasting.panel import (
-    bounded,
-    forecasts,
-    loo_bounds,
-    points_of,
-    pool,
-    score,
-    without_interval,
-)
+from opsanalytics.demand.forecasting.calibration import bounded, loo_bounds, points_of, scored, without_interval
+from opsanalytics.demand.forecasting.intervals import LEVELS, Errors
+from opsanalytics.demand.forecasting.panel import forecasts, pool
 from opsanalytics.demand.forecasting.series import Job, SeriesForecast
 from opsanalytics.demand.frequency import DAY, bucket_edges, grid, interval, is_intraday, season_length
 from opsanalytics.demand.history.findings import Findings, findings, joined
@@ -216,32 +209,38 @@ def _calibrated(
     on record as a closure says nothing of an ordinary day's error: it counts in the scores, not in the intervals.
     """
     origins = sorted({through for _, through, _ in made}, reverse=True)
-    tests = [(origins.index(through), result) for _, through, result in made]
-    actuals = {one.name: _learnt(one.days if days else one.y, one, calendar) for one, _, _ in made}
-    scored = _without_closures(score(tests, actuals, freq, days=days), [one for one, _, _ in made])
+    series = {one.name: one for one, _, _ in made}
+    points = points_of(((origins.index(through), result) for _, through, result in made), freq, days=days)
+    actuals = {name: _learnt(one.days if days else one.y, one, calendar) for name, one in series.items()}
+    tested = _without_closures(scored(points, actuals), list(series.values()))
     if is_intraday(freq):
-        scored = scored[scored["step"] <= 7 * TEST_WEEKS_OF_INTERVALS]
-    stamps = pd.DatetimeIndex(scored["ds"])
-    names = sorted({one.name for one, _, _ in made})
-    widths = {}
+        tested = tested[tested["step"] <= 7 * TEST_WEEKS_OF_INTERVALS].reset_index(drop=True)
+    month = periods_of(pd.DatetimeIndex(points["ds"]), freq, calendar)
+    through = np.asarray(origins, dtype=object)[points["origin"].to_numpy(dtype=np.int64)]
+    latest = points["unique_id"].map({name: one.trained_through for name, one in series.items()}).to_numpy() == through
+    after = np.asarray([shift(one, 1) for one in origins], dtype=object)[points["origin"].to_numpy(dtype=np.int64)]
+    wanted = points[np.where(latest, month > through, month == after)]
+    rows = _bounded(wanted, tested, origins, freq, calendar).assign(reconstructed=month[wanted.index] <= period)
+    for column in ("site", "service", "unit"):
+        rows[column] = rows["unique_id"].map({name: getattr(one, column) for name, one in series.items()})
+    cutoffs = {number: cutoff_day(through, freq, calendar) for number, through in enumerate(origins)}
+    rows = rows.assign(freq=freq, cutoff=rows["origin"].map(cutoffs))
+    backtest = _backtest(tested, series, freq, cutoffs)
+    return stacked([rows], FORECAST_COLUMNS), backtest, without_interval(points[latest])
+
+
+def _bounded(
+    points: pd.DataFrame, tested: pd.DataFrame, origins: Sequence[str], freq: str, calendar: Calendar
+) -> pd.DataFrame:
+    """Return points with their bounds, those of each origin calibrated on what was known at its cutoff."""
+    errors, stamps = Errors.of(tested, bucket_edges(freq)), pd.DatetimeIndex(tested["ds"])
+    owner, bucket = errors.places(points)
+    widths = np.full((len(points), len(LEVELS)), np.nan)
     for number, through in enumerate(origins):
-        earlier = is_seen(stamps, freq, calendar, through) & (scored["origin"] > number).to_numpy()
-        known = scored[earlier].assign(origin=scored["origin"] - number - 1)
-        widths[through] = calibrate(known, LEVELS, edges=bucket_edges(freq), names=names)
-    frames = []
-    for through in origins:
-        own = {one.name: (one, result) for one, seen, result in made if seen == through}
-        points = points_of([result for _, result in own.values()], freq, days=days)
-        month = periods_of(pd.DatetimeIndex(points["ds"]), freq, calendar)
-        latest = points["unique_id"].isin([name for name, (one, _) in own.items() if one.trained_through == through])
-        wanted = np.where(latest, month > through, month == shift(through, 1))
-        points = bounded(points.assign(reconstructed=month <= period)[wanted], widths[through], freq)
-        for column in ("site", "service", "unit"):
-            points[column] = [getattr(own[name][0], column) for name in points["unique_id"]]
-        frames.append(points.assign(freq=freq, cutoff=cutoff_day(through, freq, calendar)))
-    final = [result for one, through, result in made if through == one.trained_through]
-    said = without_interval(points_of(final, freq, days=days))
-    return stacked(frames, FORECAST_COLUMNS), _backtest(scored, made, freq, calendar), said
+        own = (points["origin"] == number).to_numpy()
+        known = is_seen(stamps, freq, calendar, through) & (errors.origin > number)
+        widths[own] = errors.widths(LEVELS, known, errors.origin - number - 1)[owner[own], bucket[own]]
+    return bounded(points, widths, LEVELS)
 
 
 def _without_closures(scored: pd.DataFrame, series: Sequence[Record]) -> pd.DataFrame:
@@ -259,18 +258,14 @@ def _learnt(y: pd.Series, one: Record, calendar: Calendar) -> pd.Series:
 
 
 def _backtest(
-    scored: pd.DataFrame, made: Sequence[tuple[Record, str, SeriesForecast]], freq: str, calendar: Calendar
+    tested: pd.DataFrame, series: Mapping[str, Record], freq: str, cutoffs: Mapping[int, pd.Timestamp]
 ) -> pd.DataFrame:
-    names = {one.name: one for one, _, _ in made}
-    throughs = sorted({through for _, through, _ in made}, reverse=True)
     frames = []
     for prediction, model in (("yhat", None), ("naive", SEASONAL_NAIVE)):
-        rows = loo_bounds(scored, freq, LEVELS, naive=model is not None)
-        place = {name: (one.site, one.service) for name, one in names.items()}
-        cutoffs = {number: cutoff_day(through, freq, calendar) for number, through in enumerate(throughs)}
+        rows = loo_bounds(tested, freq, LEVELS, naive=model is not None)
         rows = rows.assign(
-            site=rows["unique_id"].map({name: site for name, (site, _) in place.items()}),
-            service=rows["unique_id"].map({name: service for name, (_, service) in place.items()}),
+            site=rows["unique_id"].map({name: one.site for name, one in series.items()}),
+            service=rows["unique_id"].map({name: one.service for name, one in series.items()}),
             cutoff=rows["origin"].map(cutoffs),
             freq=freq,
             yhat=rows[prediction],

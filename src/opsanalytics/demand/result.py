@@ -8,8 +8,8 @@ from functools import partial
 
 import pandas as pd
 
+from opsanalytics.demand.forecasting.calibration import bound_names
 from opsanalytics.demand.forecasting.intervals import LEVELS
-from opsanalytics.demand.forecasting.panel import bound_names
 from opsanalytics.periods import Calendar
 
 HISTORY_COLUMNS = ["site", "service", "unit", "freq", "ds", "y"]

@@ -4,13 +4,15 @@ A model gives each step a standard deviation. At earlier cutoffs the errors are 
 their quantiles say how many deviations an interval needs. That is split conformal prediction with a scale of its own
 for each series and step (J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani and L. Wasserman, Distribution-Free
 Predictive Inference for Regression, 2018, section 5.2), recent cutoffs weighing more (R. F. Barber, E. J. Candes, A.
-Ramdas and R. J. Tibshirani, Conformal Prediction Beyond Exchangeability, 2023). Errors of one cutoff move together, so
-the coverage is right on average, not by theorem.
+Ramdas and R. J. Tibshirani, Conformal Prediction Beyond Exchangeability, 2023). A series whose errors were larger than
+the panel's in these units is given a scale that says so: quantiles of a few errors of its own would jump. Errors of one
+cutoff move together, so the coverage is right on average, not by theorem.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -18,12 +20,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 LEVELS = (60, 80, 90, 95)
-FADING = 0.7  # weight of a cutoff beside the next later one
+FADING = 0.5  # weight of a cutoff beside the next later one
 OWN_AT_LEAST = 8  # cutoffs for which the panel counts beside those of the series itself
+_FAR_OFF = 4.0  # how many mean errors of the panel one error counts at most, where a series' scale is measured
 USUAL_AT_LEAST = 4  # cutoffs of one series for which the usual quantiles count beside the panel's
 _USUAL_STRETCH = {60: 1.05, 80: 1.1, 90: 1.15, 95: 1.2}  # of the normal quantile: errors have longer tails
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 def calibrate(
@@ -33,34 +38,71 @@ def calibrate(
 
     `errors` has unique_id, origin (0 the latest cutoff, 1 the one before ...), step (1 is the first after the cutoff)
     and ratio, |y - yhat| / deviation; missing ratios are left out. `edges` are the last steps of the buckets but the
-    open last one; `names` the series to answer for. The panel's quantile of a bucket is that of all its errors, those
-    of a cutoff weighing FADING of the next later one's; where a bucket has none, the nearest one with some stands in.
-    It is averaged with the normal quantile, which counts as USUAL_AT_LEAST cutoffs of one series, and the series' own
-    quantile with both, which count as OWN_AT_LEAST cutoffs of its. Widths never fall with the level.
+    open last one; `names` the series to answer for. A series' scale is its mean error in units of the panel's in the
+    same bucket, averaged with 1, which counts as OWN_AT_LEAST cutoffs. The width is the scale times the panel's
+    quantile, that of all errors of the bucket, each over the scale that its series has without that cutoff; a cutoff
+    weighs FADING of the next later one's, and where a bucket has no error, the nearest one with some stands in. The
+    quantile is averaged with the normal one, which counts as USUAL_AT_LEAST cutoffs of one series. Widths never fall
+    with the level.
     """
-    known = errors.dropna(subset=["ratio"])
-    bucket = np.searchsorted(np.asarray(edges), known["step"].to_numpy(), side="left")
-    ratio, age = known["ratio"].to_numpy(dtype=np.float64), known["origin"].to_numpy(dtype=np.int64)
-    weight, owner = FADING**age, known["unique_id"].to_numpy(dtype=object)
-    ordered = sorted(levels)
-    panel = _panel(ratio, weight, owner, age, bucket, len(edges) + 1, ordered)
-    own_rows = pd.Series(np.arange(len(owner))).groupby(owner).indices
-    blocks = []
-    for name in names:
-        rows = own_rows.get(name, np.empty(0, dtype=np.int64))
-        table = np.array(
-            [_own(ratio, weight, age, rows[bucket[rows] == one], ordered, panel[one]) for one in range(len(edges) + 1)]
-        )
-        blocks.append(np.maximum.accumulate(table, axis=1))
-    count = len(edges) + 1
+    known = Errors.of(errors, edges)
+    ordered, count = sorted(levels), len(edges) + 1
+    table = known.widths(ordered)[known.names.get_indexer(pd.Index(list(names), dtype="str"))]
     return pd.DataFrame(
         {
             "unique_id": np.repeat(np.asarray(names, dtype=object), count * len(ordered)),
             "bucket": np.tile(np.repeat(np.arange(count), len(ordered)), len(names)),
             "level": np.tile(ordered, count * len(names)),
-            "width": np.concatenate(blocks).ravel() if blocks else np.empty(0),
+            "width": table.ravel(),
         }
     ).astype({"unique_id": "str"})
+
+
+@dataclass(frozen=True)
+class Errors:
+    """The errors of a panel, side by side: the number of their series in `names`, their bucket, origin, and ratio
+    (NaN where nothing is known); `edges` are the last steps of the buckets."""
+
+    names: pd.Index
+    owner: Places
+    bucket: Places
+    origin: Places
+    ratio: Floats
+    edges: Places
+
+    @property
+    def buckets(self) -> int:
+        """The number of buckets."""
+        return len(self.edges) + 1
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, edges: Sequence[int]) -> Errors:
+        """Take errors from a frame, see `calibrate`."""
+        owner, names = pd.factorize(rows["unique_id"].astype("str"))
+        ends = np.asarray(edges, dtype=np.int64)
+        bucket = np.searchsorted(ends, rows["step"].to_numpy(dtype=np.int64), side="left")
+        origin, ratio = rows["origin"].to_numpy(dtype=np.int64), rows["ratio"].to_numpy(dtype=np.float64)
+        return cls(pd.Index(names), owner, bucket, origin, ratio, ends)
+
+    def places(self, rows: pd.DataFrame) -> tuple[Places, Places]:
+        """Return the places in `widths` of rows with unique_id and step: the series' number, the bucket's."""
+        steps = rows["step"].to_numpy(dtype=np.int64)
+        owner = self.names.get_indexer(pd.Index(rows["unique_id"]))
+        return owner, np.searchsorted(self.edges, steps, side="left")
+
+    def widths(self, levels: Sequence[int], some: Flags | None = None, age: Places | None = None) -> Floats:
+        """Calibrate on `some` of the errors, whose cutoffs are of such an age: series by buckets by levels.
+
+        The last row is that of a series without errors.
+        """
+        rows = ~np.isnan(self.ratio) if some is None else some & ~np.isnan(self.ratio)
+        owner, bucket, ratio = self.owner[rows], self.bucket[rows], self.ratio[rows]
+        age = (self.origin if age is None else age)[rows]
+        weight, looks = np.power(FADING, age, dtype=np.float64), _Looks(owner, age, len(self.names))
+        relative = np.minimum(_relative(ratio, weight, bucket, self.buckets), _FAR_OFF)
+        scale, without = looks.scales(relative, weight)
+        panel = _panel(ratio / without, weight, bucket, looks, self.buckets, levels)
+        return np.append(scale, 1.0)[:, None, None] * panel
 
 
 def usual_quantile(level: int) -> float:
@@ -82,33 +124,52 @@ def weighted_quantiles(sizes: Floats, weights: Floats, levels: Sequence[int]) ->
     return np.asarray(sizes[order][np.minimum(place, len(sizes) - 1)])
 
 
-def _panel(
-    ratio: Floats,
-    weight: Floats,
-    owner: np.ndarray,
-    age: np.ndarray,
-    bucket: np.ndarray,
-    buckets: int,
-    levels: list[int],
-) -> Floats:
+class _Looks:
+    """The looks at a panel: each series at each cutoff is one. `of` numbers the look that each error belongs to."""
+
+    def __init__(self, owner: Places, age: Places, series: int) -> None:
+        looks, self.of = np.unique(age * series + owner, return_inverse=True)
+        self.owner, self.series = looks % max(series, 1), series
+
+    def count(self, some: Flags) -> int:
+        """Return how many looks have some of the errors."""
+        return len(np.unique(self.of[some]))
+
+    def scales(self, relative: Floats, weight: Floats) -> tuple[Floats, Floats]:
+        """Return each series' scale, and for each error the scale of its series without the error's own look."""
+        total, mass = _sums(self.of, weight * relative), _sums(self.of, weight)
+        total_of, mass_of, looks = (_sums(self.owner, part, self.series) for part in (total, mass, np.ones(len(mass))))
+        others = np.maximum(mass_of[self.owner] - mass, 0.0)
+        rest = _shrunk(np.maximum(total_of[self.owner] - total, 0.0), others, looks[self.owner] - 1)
+        return _shrunk(total_of, mass_of, looks), rest[self.of]
+
+
+def _sums(of: Places, part: Floats, count: int = 0) -> Floats:
+    """Return the sum of what belongs to each number, for `count` numbers at least."""
+    return np.bincount(of, part, minlength=count).astype(np.float64)
+
+
+def _shrunk(total: Floats, mass: Floats, looks: Floats) -> Floats:
+    """Return total / mass, which so many looks are behind, averaged with one; one where there is none."""
+    mean = total / np.where(mass > 0, mass, 1.0)
+    return np.where(looks > 0, (looks * mean + OWN_AT_LEAST) / (looks + OWN_AT_LEAST), 1.0)
+
+
+def _relative(ratio: Floats, weight: Floats, bucket: Places, buckets: int) -> Floats:
+    """Return errors in units of the panel's mean error in their bucket, one where none has any."""
+    total, mass = (_sums(bucket, part, buckets) for part in (weight * ratio, weight))
+    mean = (total / np.where(mass > 0, mass, 1.0))[bucket]
+    return np.where(mean > 0, ratio / np.where(mean > 0, mean, 1.0), 1.0)
+
+
+def _panel(ratio: Floats, weight: Floats, bucket: Places, looks: _Looks, buckets: int, levels: Sequence[int]) -> Floats:
     """Return the quantiles of the whole panel: buckets by levels."""
     usual = np.array([usual_quantile(level) for level in levels])
     found = np.tile(usual, (buckets, 1))
-    filled = [one for one in range(buckets) if (bucket == one).any()]
-    for one in range(buckets):
-        if not filled:
-            break
+    filled = np.unique(bucket)
+    for one in range(buckets if len(filled) else 0):
         rows = bucket == min(filled, key=lambda other: (abs(other - one), other))
-        looks = len(set(zip(owner[rows], age[rows], strict=True)))
         measured = weighted_quantiles(ratio[rows], weight[rows], levels)
-        found[one] = (looks * measured + USUAL_AT_LEAST * usual) / (looks + USUAL_AT_LEAST)
-    return found
-
-
-def _own(ratio: Floats, weight: Floats, age: np.ndarray, rows: np.ndarray, levels: list[int], panel: Floats) -> Floats:
-    """Return a series' own quantiles, averaged with the panel's."""
-    if not len(rows):
-        return panel
-    looks = len(np.unique(age[rows]))
-    measured = weighted_quantiles(ratio[rows], weight[rows], levels)
-    return np.asarray((looks * measured + OWN_AT_LEAST * panel) / (looks + OWN_AT_LEAST))
+        seen = looks.count(rows)
+        found[one] = (seen * measured + USUAL_AT_LEAST * usual) / (seen + USUAL_AT_LEAST)
+    return np.maximum.accumulate(found, axis=1)

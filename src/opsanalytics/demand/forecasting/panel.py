@@ -7,7 +7,7 @@ results do not depend on how.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from numbers import Integral
@@ -16,27 +16,30 @@ import numpy as np
 import pandas as pd
 
 from opsanalytics.demand import effects as fx
-from opsanalytics.demand.forecasting.intervals import LEVELS, calibrate
+from opsanalytics.demand.forecasting.calibration import (
+    bound_names,
+    calibrated,
+    loo_bounds,
+    points_of,
+    scored,
+    without_interval,
+)
+from opsanalytics.demand.forecasting.intervals import LEVELS
 from opsanalytics.demand.forecasting.progress import progress_bar
 from opsanalytics.demand.forecasting.series import Job, Prepared, SeriesForecast, finish, prepare
 from opsanalytics.demand.frequency import (
     DAY,
-    bucket_edges,
     check_frequency,
     infer_frequency,
     interval,
     is_intraday,
     on_grid,
     season_length,
-    steps_after,
 )
 from opsanalytics.demand.models import FAST, FULL, Near, Run, combined, intraday
 
 TIERS = (FAST, FULL)
 WINDOWS = 3
-SCORE_COLUMNS = [
-    *("unique_id", "origin", "cutoff", "ds", "step", "y", "yhat", "naive", "deviation", "ratio", "model", "positive")
-]
 
 
 def forecast_panel(
@@ -75,14 +78,11 @@ def forecast_panel(
     with pool(n_jobs, executor) as run:
         results = forecasts([*jobs, *(job for _, job in origins)], groups, tier=tier, run=run, progress=progress)
     final, notes = _kept(results[: len(jobs)], notes)
-    tests = zip(origins, results[len(jobs) :], strict=True)
-    scored = score([(origin, result) for (origin, _), result in tests], series, freq)
-    names = [result.job.unique_id for result in final]
-    widths = calibrate(scored, levels, edges=bucket_edges(freq), names=names)
-    points = points_of(final, freq)
-    frames = [bounded(points, widths, freq)] if len(points) else []
+    tested = points_of(zip((origin for origin, _ in origins), results[len(jobs) :], strict=True), freq)
+    points = points_of(((0, result) for result in final), freq)
     notes = [*notes, *without_interval(points)]
-    forecast = _stacked(frames, ["unique_id", "ds", "yhat", *bound_names(levels), "model"])
+    bounds = calibrated(points, scored(tested, series), freq, levels)
+    forecast = _stacked([bounds], ["unique_id", "ds", "yhat", *bound_names(levels), "model"])
     forecast.attrs["notes"] = sorted(set(notes))
     return forecast
 
@@ -115,9 +115,8 @@ def backtest(
     with pool(n_jobs, executor) as run:
         jobs = [job for _, job in origins]
         results = forecasts(jobs, _cutoffs(jobs), tier=tier, run=run, progress=progress)
-    pairs = zip(origins, results, strict=True)
-    scored = score([(origin, result) for (origin, _), result in pairs], series, freq)
-    rows = loo_bounds(scored, freq, levels).rename(columns={"naive": "yardstick"})
+    points = points_of(zip((origin for origin, _ in origins), results, strict=True), freq)
+    rows = loo_bounds(scored(points, series), freq, levels).rename(columns={"naive": "yardstick"})
     columns = ["unique_id", "cutoff", "ds", "y", "yhat", *bound_names(levels), "yardstick", "model"]
     rows = _stacked([rows.sort_values(["unique_id", "cutoff", "ds"])], columns)
     tested = {job.unique_id for _, job in origins}
@@ -211,115 +210,6 @@ def clean_series(rows: pd.DataFrame, freq: str) -> pd.Series:
         if found != freq and not coarser:
             raise ValueError(f"is measured by {found}, not by {freq}; it is not forecast")
     return pd.Series(y, index=pd.DatetimeIndex(rows["ds"]).as_unit("us"), name="y").sort_index()
-
-
-def score(
-    results: Iterable[tuple[int, SeriesForecast | str]],
-    actuals: Mapping[str, pd.Series],
-    freq: str,
-    *,
-    days: bool = False,
-) -> pd.DataFrame:
-    """Return the forecasts that have an actual, with their errors in units of the deviation they were given.
-
-    `results` are (number of the origin, 0 the latest; forecast), `actuals` the values by unique_id (index ds).
-    DataFrame of SCORE_COLUMNS; `days` takes the daily sums of intraday forecasts.
-    """
-    kept = [(origin, result) for origin, result in results if not isinstance(result, str)]
-    rows = points_of([result for _, result in kept], freq, days=days)
-    if rows.empty:
-        return pd.DataFrame(columns=SCORE_COLUMNS)
-    lengths = [len(_points(result, days)) for _, result in kept]
-    rows["origin"] = np.repeat([origin for origin, _ in kept], lengths)
-    known = pd.concat({name: actuals[name] for name in rows["unique_id"].unique()})
-    place = known.index.get_indexer(pd.MultiIndex.from_frame(rows[["unique_id", "ds"]]))
-    rows["y"] = np.where(place >= 0, known.to_numpy(dtype=np.float64)[place], np.nan)
-    rows["ratio"] = (rows["y"] - rows["yhat"]).abs() / rows["deviation"].where(rows["deviation"] > 0)
-    scored: pd.DataFrame = rows.loc[rows["y"].notna(), SCORE_COLUMNS].reset_index(drop=True)
-    return scored
-
-
-def points_of(results: Sequence[SeriesForecast], freq: str, *, days: bool = False) -> pd.DataFrame:
-    """Return the points of forecasts one under the other: ds, yhat, naive, deviation, unique_id, model, cutoff,
-    positive (was the series never below zero?) and step."""
-    frames = [_points(result, days) for result in results]
-    if not any(len(frame) for frame in frames):
-        names = ["ds", "yhat", "naive", "deviation", "unique_id", "model", "cutoff", "positive", "step"]
-        return pd.DataFrame(columns=names)
-    lengths = [len(frame) for frame in frames]
-    rows = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
-    rows["unique_id"] = pd.array(np.repeat([result.job.unique_id for result in results], lengths), dtype="str")
-    models = [result.day_model if days and result.day_model else result.model for result in results]
-    rows["model"] = pd.array(np.repeat(models, lengths), dtype="str")
-    cutoffs = pd.DatetimeIndex([result.job.cutoff for result in results]).as_unit("us")
-    rows["cutoff"] = cutoffs[np.repeat(np.arange(len(results)), lengths)]
-    rows["positive"] = np.repeat([float(result.job.y.min()) >= 0 for result in results], lengths)
-    rows["step"] = steps_after(pd.DatetimeIndex(rows["cutoff"]), pd.DatetimeIndex(rows["ds"]), freq)
-    return _lent(rows)
-
-
-def _points(result: SeriesForecast, days: bool) -> pd.DataFrame:
-    return result.days if days and result.days is not None else result.points
-
-
-def _lent(rows: pd.DataFrame) -> pd.DataFrame:
-    """Lend a series without a deviation of its own that of the panel's middle one, in proportion to its forecast."""
-    relative = rows["deviation"] / rows["yhat"].abs().where(rows["yhat"] != 0)
-    middle = relative.groupby(rows["unique_id"]).median().median()
-    return rows.assign(deviation=rows["deviation"].fillna(middle * rows["yhat"].abs()))
-
-
-def bounded(rows: pd.DataFrame, widths: pd.DataFrame, freq: str, *, point: str = "yhat") -> pd.DataFrame:
-    """Return rows (unique_id, step, deviation, positive and the `point`) with lo and hi of each calibrated level."""
-    edges = np.asarray(bucket_edges(freq))
-    levels = np.unique(widths["level"].to_numpy())
-    block = (len(edges) + 1) * len(levels)  # rows of a series, in the order of `calibrate`
-    names = pd.Index(widths["unique_id"].to_numpy(dtype=object)[::block])
-    table = widths["width"].to_numpy().reshape(len(names), len(edges) + 1, len(levels))
-    owner = names.get_indexer(rows["unique_id"].to_numpy(dtype=object))
-    bucket = np.searchsorted(edges, rows["step"].to_numpy(), side="left")
-    centre, size = (rows[name].to_numpy(dtype=np.float64) for name in (point, "deviation"))
-    positive = rows["positive"].to_numpy(dtype=bool)
-    columns: dict[str, np.ndarray] = {}
-    for place, level in enumerate(levels):
-        width = np.where(owner >= 0, table[owner, bucket, place], np.nan) * size
-        low = centre - width
-        columns[f"lo{level}"] = np.where(positive, np.maximum(low, 0.0), low)
-        columns[f"hi{level}"] = centre + width
-    return rows.assign(**columns)
-
-
-def loo_bounds(scored: pd.DataFrame, freq: str, levels: Sequence[int], *, naive: bool = False) -> pd.DataFrame:
-    """Return `scored` with bounds, those of each origin calibrated on the errors of the others.
-
-    `naive` bounds the yardstick instead, by its own errors in units of the same deviations.
-    """
-    edges = bucket_edges(freq)
-    point = "naive" if naive else "yhat"
-    size = scored["deviation"].where(scored["deviation"] > 0).to_numpy(dtype=np.float64)
-    ratio = (scored["y"] - scored[point]).abs().to_numpy(dtype=np.float64) / size
-    scored = scored.assign(ratio=np.where(scored["ratio"].isna(), np.nan, ratio))
-    frames = []
-    for origin in sorted(scored["origin"].unique()):
-        own, others = scored[scored["origin"] == origin], scored[scored["origin"] != origin]
-        age = (others["origin"] - origin).abs() - 1
-        widths = calibrate(others.assign(origin=age), levels, edges=edges, names=sorted(own["unique_id"].unique()))
-        frames.append(bounded(own, widths, freq, point=point))
-    return (
-        pd.concat(frames, ignore_index=True) if frames else scored.assign(**dict.fromkeys(bound_names(levels), np.nan))
-    )
-
-
-def without_interval(points: pd.DataFrame) -> list[str]:
-    """Say which series of `points_of` have no interval: nothing is known of their errors, here or in the panel."""
-    unknown = points["deviation"].isna().groupby(points["unique_id"]).all()
-    names = unknown.index[unknown]
-    return [f"{name}: nothing is known of its errors, so its forecast has no interval." for name in names]
-
-
-def bound_names(levels: Sequence[int]) -> list[str]:
-    """Return lo60, hi60, lo80, ... in rising order of the levels."""
-    return [f"{side}{level}" for level in sorted(levels) for side in ("lo", "hi")]
 
 
 def _check_request(
