@@ -1,26 +1,18 @@
 """Staffing: how many people the work needs, by interval, day and month, and what they cost.
 
 Volumes become load, load becomes required staff, required staff becomes scheduled staff, hours and
-cost, and the roster shows the gap. `queues` and `requirement` hold the telephone queues,
-`workload` and `people` all other work and the people, `standards` what is promised on which date,
-`forecast` the whole chain, `cover` the shifts.
+cost, and the roster shows the gap. `queues` holds the telephone queues, `workload` all other work,
+`people` those who do it, `standards` what is promised on which date, `forecast` the whole chain,
+`planning` the people of the months to come, `cover` the shifts.
 """
 
-from opsanalytics.staffing.cover import Cover, cover_shifts
-from opsanalytics.staffing.forecast import StaffingForecast, staffing_forecast, total
-from opsanalytics.staffing.people import (
-    aggregate_hours,
-    day_intervals,
-    fte,
-    gap,
-    headcount_plan,
-    paid_hours,
-    relief_factor,
-    scheduled_staff,
-    shrinkage_of,
-    times_on_clock,
-)
-from opsanalytics.staffing.queues import (
+from opsanalytics.staffing.cover.programme import Cover, cover_shifts
+from opsanalytics.staffing.forecast.chain import staffing_forecast
+from opsanalytics.staffing.forecast.result import StaffingForecast, total
+from opsanalytics.staffing.people.clock import aggregate_hours, day_intervals, times_on_clock
+from opsanalytics.staffing.people.hours import fte, gap, paid_hours, relief_factor, scheduled_staff, shrinkage_of
+from opsanalytics.staffing.planning.headcount import headcount_plan
+from opsanalytics.staffing.queues.formulas import (
     abandonment_rate,
     average_speed_of_answer,
     erlang_b,
@@ -34,7 +26,7 @@ from opsanalytics.staffing.queues import (
     wait_probability,
     wait_quantile,
 )
-from opsanalytics.staffing.requirement import required_agents, staffing_quantiles
+from opsanalytics.staffing.queues.requirement import required_agents, staffing_quantiles
 from opsanalytics.staffing.standards import StaffingError
 from opsanalytics.staffing.workload import Backlog, backlog, minimum_capacity, workload_hours, workload_staff
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from opsanalytics.staffing.people import shrinkage_of
+from opsanalytics.staffing.people.hours import shrinkage_of
 
 METHODS = ("erlang_c", "erlang_a", "workload", "backlog")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -1,64 +1,15 @@
-"""Work that does not queue by the second: units per hour, backlog and deadlines.
-
-Whole people are counted by an exact ceiling: a quotient of floats that lies within a hair of a
-whole number is worked again in fractions of the decimal text, because 21 / (1 - 0.3) is 30 people,
-not the 31 that floats give.
-"""
+"""Work that does not queue by the second: units per hour, backlog and deadlines."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from opsanalytics.staffing.queues import plain, refuse
-from opsanalytics.staffing.special import Array, arrays
-
-_NOISE = 1e-9
-
-
-def exact_ceiling(above: Sequence[Any], below: Sequence[Any]) -> Any:
-    """Return the product of `above` over the product of `below`, rounded up exactly; NaN stays NaN.
-
-    Each item is an array (or number, or Decimal); they broadcast. A number counts as the decimal that
-    it is written as with 12 digits, so that what floats add behind them rounds nothing up. Returns
-    float64 whole numbers of the common shape. `below` is above zero.
-    """
-    values = arrays(*above, *below)
-    count = len(above)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        quotient = np.prod(values[:count], axis=0) / np.prod(values[count:], axis=0)
-    nearest = np.round(quotient)
-    result = np.array(np.ceil(quotient))
-    close = (
-        (np.abs(quotient - nearest) <= _NOISE * np.maximum(np.abs(nearest), 1))
-        & np.isfinite(quotient)
-        & (quotient != 0)
-    )
-    if close.any():
-        combinations, place = np.unique(np.stack([value[close] for value in values]), axis=1, return_inverse=True)
-        exact = [_ceiling_of(column[:count], column[count:]) for column in combinations.T.tolist()]
-        result[close] = np.array(exact, dtype=np.float64)[place.ravel()]
-    return plain(result)
-
-
-def fraction(value: Any) -> Fraction:
-    """Return a number exactly as its decimal text says: 0.3 is three tenths."""
-    return Fraction(str(value))
-
-
-def _ceiling_of(above: Iterable[float], below: Iterable[float]) -> int:
-    top, bottom = Fraction(1), Fraction(1)
-    for value in above:
-        top *= fraction(f"{value:.12g}")
-    for value in below:
-        bottom *= fraction(f"{value:.12g}")
-    return -((-top) // bottom)
+from opsanalytics.staffing.numbers import Array, arrays, exact_ceiling, plain, refuse
 
 
 def workload_hours(units: npt.ArrayLike, units_per_hour: npt.ArrayLike) -> Any:

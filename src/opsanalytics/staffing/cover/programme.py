@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from opsanalytics.staffing.queues import refuse
-from opsanalytics.staffing.special import Array
+from opsanalytics.staffing.numbers import Array, refuse
 
 
 @dataclass(frozen=True)

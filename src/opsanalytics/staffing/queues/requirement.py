@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from opsanalytics.staffing import queues
-from opsanalytics.staffing.queues import DEFINITIONS, Queue, refuse, refuse_times, refuse_volume
-from opsanalytics.staffing.special import Array, arrays
+from opsanalytics.staffing.numbers import Array, arrays, plain, refuse, refuse_times, refuse_volume
+from opsanalytics.staffing.queues import formulas
+from opsanalytics.staffing.queues.formulas import DEFINITIONS, Queue
 
 _SLACK = 1 + 1e-12  # a criterion met exactly is met, whatever the last bit says
 _NOISE = 1e-9  # how far from a whole number a quotient of floats may stray
@@ -106,7 +106,7 @@ def staffing_quantiles(
         ~(spread >= 0), "sd", spread, "is negative or missing: give the standard deviation of the volume, 0 for none."
     )
     volume = np.maximum(centre + spread * special.ndtri(share), 0.0)
-    return queues.plain(volume), required_agents(volume, aht_s, interval_s, **criteria)
+    return plain(volume), required_agents(volume, aht_s, interval_s, **criteria)
 
 
 def _check(rows: Rows) -> None:
@@ -165,7 +165,7 @@ def _erlang_c(rows: Rows, definition: str) -> Ints:
     wait = np.where(np.isnan(rows["wait"]), np.inf, rows["wait"]) * _SLACK
     asa = np.where(np.isnan(rows["asa"]), np.inf, rows["asa"] / rows["aht"]) * _SLACK
     answer = agents.copy()
-    blocking = np.asarray(queues.erlang_b(agents, load))
+    blocking = np.asarray(formulas.erlang_b(agents, load))
     active = np.arange(load.size)
     with np.errstate(under="ignore"):
         while active.size:
@@ -203,13 +203,13 @@ def _erlang_a(rows: Rows, definition: str) -> Ints:
 def _keeps(rows: Rows, agents: Array, definition: str) -> Bools:
     """Does this number of agents keep every promise of its row?"""
     target = np.where(np.isnan(rows["level"]), 0.0, rows["target"])
-    queue = queues.steady_state(agents, rows["load"], rows["aht"], rows["patience"], target)
+    queue = formulas.steady_state(agents, rows["load"], rows["aht"], rows["patience"], target)
     kept = np.ones(agents.shape, dtype=bool)
     measures = {
         "wait": _delayed,
-        "asa": queues.mean_wait,
-        "occupancy": queues.busy_share,
-        "abandonment": queues.abandoned,
+        "asa": formulas.mean_wait,
+        "occupancy": formulas.busy_share,
+        "abandonment": formulas.abandoned,
     }
     for key, measure in measures.items():
         asked = ~np.isnan(rows[key])
@@ -217,7 +217,7 @@ def _keeps(rows: Rows, agents: Array, definition: str) -> Bools:
             kept &= ~asked | (measure(queue) <= rows[key] * _SLACK)
     asked = ~np.isnan(rows["level"])
     if asked.any():
-        kept &= ~asked | (1 - queues.level(queue, target, definition) <= (1 - rows["level"]) * _SLACK)
+        kept &= ~asked | (1 - formulas.level(queue, target, definition) <= (1 - rows["level"]) * _SLACK)
     return kept
 
 

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from opsanalytics.staffing.special import Array, arrays, log_upper_ratio, waiting
+from opsanalytics.staffing.numbers import Array, arrays, plain, refuse, refuse_times, refuse_volume
+from opsanalytics.staffing.queues.special import log_upper_ratio, waiting
 
 DEFINITIONS = ("served_of_offered", "short_abandons_excluded")
 _POWERS_OF_TEN = np.array([float(f"1e{power}") for power in range(23)])  # the powers that a double holds exactly
@@ -373,27 +374,3 @@ def _fifteen_digits(values: Array) -> Array:
     held = (digits >= 0) & (digits < _POWERS_OF_TEN.size)
     scale = _POWERS_OF_TEN[np.where(held, digits, 0).astype(np.int64)]
     return np.where(held, np.rint(values * scale) / scale, values)
-
-
-def refuse_volume(volume: Array) -> None:
-    """Raise ValueError unless every volume is a finite number of zero or more."""
-    refuse(~(volume >= 0), "volume", volume, "is negative or missing: give the contacts of the interval, 0 for none.")
-    refuse(np.isinf(volume), "volume", volume, "is more than any number of agents handles: give a finite number.")
-
-
-def refuse_times(**times: Array) -> None:
-    """Raise ValueError naming the first of the times that is not above zero."""
-    for name, values in times.items():
-        refuse(~((values > 0) & np.isfinite(values)), name, values, "is missing or not above zero: give it in seconds.")
-
-
-def refuse(wrong: Any, name: str, values: Array, sentence: str) -> None:
-    """Raise ValueError with the first wrong value when there is one."""
-    if np.any(wrong):
-        value = np.broadcast_to(values, np.shape(wrong))[wrong].flat[0]
-        raise ValueError(f"{name} {'' if np.isnan(value) else f'{value:g} '}{sentence}")
-
-
-def plain(values: Array) -> Any:
-    """Return a float for a single value, the array itself otherwise."""
-    return float(values) if values.ndim == 0 else values

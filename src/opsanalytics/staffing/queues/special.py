@@ -8,24 +8,15 @@ patience from zero to practically for ever.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
-Array = npt.NDArray[np.float64]
+from opsanalytics.staffing.numbers import Array, arrays
 
 _LOG_ROOT_TWO_PI = 0.5 * np.log(2 * np.pi)
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
 _TERMS = 64
 _NODES, _WEIGHTS = np.polynomial.laguerre.laggauss(40)
-
-
-def arrays(*values: Any) -> list[Array]:
-    """Return the values as float64 arrays of one common shape; None becomes NaN."""
-    cast = [np.asarray(np.nan if value is None else value, dtype=np.float64) for value in values]
-    return list(np.broadcast_arrays(*cast))
 
 
 def log_poisson(count: Array, mean: Array) -> Array:

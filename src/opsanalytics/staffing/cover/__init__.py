@@ -1,0 +1,1 @@
+"""Cover: which shifts cover the requirement."""

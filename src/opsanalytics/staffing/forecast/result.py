@@ -1,0 +1,90 @@
+"""Result: the staff that a demand forecast needs, by interval, day and month, and its sum over sites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from opsanalytics.formats import ALL
+from opsanalytics.staffing.people.hours import gap
+
+QUANTILES = {0.5: "yhat", 0.8: "hi60", 0.95: "hi90"}
+PLAN = [
+    "site", "service", "ds", "freq", "scenario", "quantile",
+    "volume", "required", "scheduled", "rostered", "hours", "cost_cents",
+]  # fmt: skip
+MONTHLY = ["site", "service", "period", "required_hours", "required_fte", "staff_cost_cents"]
+GAPS = ["site", "service", "ds", "required", "scheduled", "rostered", "gap"]
+
+
+@dataclass(frozen=True)
+class StaffingForecast:
+    """The staff that the demand forecast needs.
+
+    `plan` has one row per site, service, ds and quantile at the frequency at which staff is
+    computed: volume in the service's unit, `required` people at work, `scheduled` people (with
+    those absent), `rostered` people (NaN without a roster), paid `hours`, `cost_cents` (missing
+    without a wage). `monthly` sums the median by month: paid hours, FTE, cost. `gaps` holds the
+    median's rows that the roster covers, gap = rostered - scheduled. `notes` are sentences on what
+    was left out or assumed. `minor_digits` is the number of decimals of the `currency`.
+    """
+
+    period: str
+    entity: str
+    currency: str
+    minor_digits: int
+    plan: pd.DataFrame
+    monthly: pd.DataFrame
+    gaps: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def total(parts: Sequence[StaffingForecast]) -> StaffingForecast:
+    """Add up the sites by service and time, for `(all)`; no queue is computed.
+
+    A sum with a missing part is missing (a site without a roster, a wage or FTE hours).
+    Raises ValueError where there is no part.
+    """
+    if not parts:
+        raise ValueError("There is nothing to add up: give the staffing forecast of at least one site.")
+    plan = _sum([part.plan for part in parts], ["service", "ds", "freq", "scenario", "quantile"], PLAN)
+    monthly = _sum([part.monthly for part in parts], ["service", "period"], MONTHLY)
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    return replace(parts[0], entity=ALL, plan=plan, monthly=monthly, gaps=gaps_of(plan), notes=notes)
+
+
+def _sum(frames: Sequence[pd.DataFrame], keys: list[str], columns: list[str]) -> pd.DataFrame:
+    filled = [frame for frame in frames if not frame.empty]
+    if not filled:
+        return typed(pd.DataFrame(columns=columns))
+    groups = pd.concat(filled, ignore_index=True).drop(columns="site").groupby(keys, dropna=False, sort=True)
+    sums, counts, sizes = groups.sum(), groups.count(), groups.size()
+    whole = sums.where(counts.eq(sizes, axis=0))
+    return typed(whole.reset_index().assign(site=ALL)[columns])
+
+
+def monthly_of(detail: pd.DataFrame) -> pd.DataFrame:
+    """Sum the median by service and month; a month with a missing part is missing."""
+    median = detail[(detail["quantile"] == 0.5) & detail["whole"].astype(bool)]
+    if median.empty:
+        return typed(pd.DataFrame(columns=MONTHLY))
+    groups = median.groupby(["site", "service", "period"], dropna=False, sort=True)
+    sums = groups[["hours", "fte", "cost_cents"]].sum()
+    whole = sums.where(groups[["hours", "fte", "cost_cents"]].count().eq(groups.size(), axis=0)).reset_index()
+    return typed(whole.set_axis(MONTHLY, axis=1))
+
+
+def gaps_of(plan: pd.DataFrame) -> pd.DataFrame:
+    median = plan[(plan["quantile"] == 0.5) & plan["rostered"].notna()]
+    return median.assign(gap=gap(median["scheduled"], median["rostered"]))[GAPS].reset_index(drop=True)
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give the columns their types: text, times, float64, and nullable whole cents."""
+    kinds = {"ds": "datetime64[us]", "cost_cents": "Int64", "staff_cost_cents": "Int64"}
+    text = ("site", "service", "freq", "scenario", "period")
+    return frame.astype(
+        {name: kinds.get(name, "str" if name in text else "float64") for name in frame.columns}
+    ).reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""People: from those at work to those paid, on the clock of their site."""
