@@ -39,20 +39,24 @@ def direct_test(
         if is_intraday(str(freq)):
             continue
         cutoffs = sorted(rows["cutoff"].unique(), reverse=True)
-        jobs, origins = [], []
-        for _, own in rows.groupby(["service", "cutoff"], sort=True):
-            service, cutoff = str(own["service"].iloc[0]), own["cutoff"].iloc[0]
-            y = history[(history["service"] == service) & (history["freq"] == freq)].set_index("ds")["y"]
-            seen = y[is_seen(pd.DatetimeIndex(y.index), str(freq), calendar, calendar.period_of(cutoff))]
-            if len(seen):
-                days = shared_days(special_days, service, sites[service]) if freq == "D" else fx.no_effects()
-                jobs.append(_job(service, seen, cutoff, own["ds"].max(), str(freq), days))
-                origins.append(cutoffs.index(cutoff))
-        results = forecasts(jobs, origins)
         actuals = {
             str(service): own.set_index("ds")["y"]
             for service, own in history[history["freq"] == freq].groupby("service")
         }
+        days = {
+            service: shared_days(special_days, service, sites[service]) if freq == "D" else fx.no_effects()
+            for service in actuals
+            if service in sites
+        }
+        jobs, origins = [], []
+        for _, own in rows[rows["service"].isin(list(days))].groupby(["service", "cutoff"], sort=True):
+            service, cutoff = str(own["service"].iloc[0]), own["cutoff"].iloc[0]
+            y = actuals[service]
+            seen = y[is_seen(pd.DatetimeIndex(y.index), str(freq), calendar, calendar.period_of(cutoff))]
+            if len(seen):
+                jobs.append(_job(service, seen, cutoff, own["ds"].max(), str(freq), days[service]))
+                origins.append(cutoffs.index(cutoff))
+        results = forecasts(jobs, origins)
         points = points_of(zip(origins, results, strict=True), str(freq))
         tested = loo_bounds(scored(points, actuals), str(freq), (80,))
         tested["cutoff"] = pd.DatetimeIndex([cutoffs[origin] for origin in tested["origin"]]).as_unit("us")

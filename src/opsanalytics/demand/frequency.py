@@ -85,7 +85,7 @@ def season_length(freq: str) -> int:
 
 def grid(first: pd.Timestamp, last: pd.Timestamp, freq: str) -> pd.DatetimeIndex:
     """Return every stamp of `freq` from `first` to `last`, both included, in microseconds."""
-    return pd.date_range(first, last, freq=freq).as_unit("us")
+    return pd.date_range(first, last, freq=freq, unit="us")
 
 
 def steps_after(cutoff: pd.Timestamp | pd.DatetimeIndex, ds: pd.DatetimeIndex, freq: str) -> np.ndarray:
@@ -119,8 +119,8 @@ def _whole_days(stamps: pd.DatetimeIndex, seconds: np.ndarray) -> str:
 
 
 def _intraday(stamps: pd.DatetimeIndex, seconds: np.ndarray) -> str:
-    months = pd.Series(seconds, index=stamps[1:].strftime("%Y-%m"))
-    usual = {int(value) for value in months.groupby(level=0).agg(lambda steps: steps.mode().iloc[0])}
+    months = stamps.to_numpy().astype("datetime64[M]")[1:]
+    usual = {_most_frequent(steps) for steps in np.split(seconds, np.flatnonzero(np.diff(months)) + 1)}
     step = min(usual)
     finer_or_mixed = any(value != step for value in usual) or bool((seconds % step != 0).any())
     if finer_or_mixed or _DAY_SECONDS % step or step % 60:
@@ -128,6 +128,12 @@ def _intraday(stamps: pd.DatetimeIndex, seconds: np.ndarray) -> str:
             f"frequencies are mixed: steps of {step // 60} and of {_other(seconds, usual, step) // 60} minutes."
         )
     return "h" if step == 3600 else f"{step // 60}min"
+
+
+def _most_frequent(steps: np.ndarray) -> int:
+    """Return the step that is met most often, the shortest of several."""
+    found, times = np.unique(steps, return_counts=True)
+    return int(found[times.argmax()])
 
 
 def _other(seconds: np.ndarray, usual: set[int], step: int) -> int:

@@ -73,11 +73,10 @@ def horizon_end(calendar: Calendar, period: str) -> str:
 
 def periods_of(stamps: pd.DatetimeIndex, freq: str, calendar: Calendar) -> np.ndarray:
     """Return the period of each stamp; a month's stamp names its period also in a week calendar."""
-    if freq == "MS" or calendar.pattern == "monthly":
-        return np.asarray(stamps.strftime("%Y-%m"), dtype=object)
-    days = stamps.normalize()
-    known = {day: calendar.period_of(day.date()) for day in days.unique()}
-    return np.asarray([known[day] for day in days], dtype=object)
+    by_month = freq == "MS" or calendar.pattern == "monthly"
+    found, place = np.unique(stamps.to_numpy().astype(f"datetime64[{'M' if by_month else 'D'}]"), return_inverse=True)
+    periods = [str(one) if by_month else calendar.period_of(one.item()) for one in found]
+    return np.array(periods, dtype=object)[place]
 
 
 def is_seen(stamps: pd.DatetimeIndex, freq: str, calendar: Calendar, through: str) -> np.ndarray:
@@ -113,14 +112,19 @@ def _one(
     last = y.dropna().index[-1]
     ended = str(periods_of(pd.DatetimeIndex([last]), freq, calendar)[0])
     horizon = pd.Timestamp(calendar.last_day(horizon_end(calendar, period)))
-    effects = fx.no_effects()
-    if freq == "D" or is_intraday(freq):
-        effects = fx.day_effects(tables.get("events"), settings.holidays, y.index[0].normalize(), horizon, site)
+    by_day = freq == "D" or is_intraday(freq)
+    first = y.index[0].normalize()
+    effects = (
+        fx.day_effects(tables.get("events"), settings.holidays, first, horizon, site) if by_day else fx.no_effects()
+    )
     days = day_totals(y, freq) if is_intraday(freq) else y
-    monthly = _months_on_record(y, days, effects, freq, calendar)
+    held = days.dropna()
+    due = _due_stamps(y.dropna(), held, effects, freq, calendar)
+    monthly = _months_on_record(y.dropna(), pd.DatetimeIndex(held.index), due, freq, calendar)
     complete = monthly.loc[monthly["complete"] & monthly["volume"].notna(), "period"]
     through = ended if freq == "MS" or is_weekly(freq) else (complete.iloc[-1] if len(complete) else "")
-    notes += _gap_notes(name, days.dropna(), effects, freq)
+    if by_day:
+        notes += _gap_notes(name, pd.DatetimeIndex(held.index), due)
     notes += _end_notes(name, last, ended, through, period)
     if has_ended(ended, period):
         through = ""
@@ -151,13 +155,9 @@ def _cut_notes(name: str, ds: pd.Series, freq: str, calendar: Calendar, period: 
     return [f"{name}: the week from {first:%Y-%m-%d} ends after {period}; it is not seen."]
 
 
-def _gap_notes(name: str, days: pd.Series, effects: pd.DataFrame, freq: str) -> list[str]:
+def _gap_notes(name: str, held: pd.DatetimeIndex, due: pd.DatetimeIndex) -> list[str]:
     """Say which open days have no record: they are gaps, not zeros."""
-    if days.empty or not (freq == "D" or is_intraday(freq)):
-        return []
-    span = grid(days.index[0], days.index[-1], "D")
-    closed, _ = fx.closed_calendar(days, effects, span)
-    gaps = span[~closed & ~span.isin(days.index) & ~span.isin(fx.closure_days(effects))]
+    gaps = due[(due > held.min()) & (due < held.max()) & ~due.isin(held)]
     if not len(gaps):
         return []
     when = f"on {gaps[0]:%Y-%m-%d}" if len(gaps) == 1 else f"from {gaps[0]:%Y-%m-%d} to {gaps[-1]:%Y-%m-%d}"
@@ -166,38 +166,37 @@ def _gap_notes(name: str, days: pd.Series, effects: pd.DataFrame, freq: str) -> 
     ]
 
 
+def _due_stamps(
+    known: pd.Series, days: pd.Series, effects: pd.DataFrame, freq: str, calendar: Calendar
+) -> pd.DatetimeIndex:
+    """Return the stamps of a complete record of the periods of `known`: its weeks, or its days that are open."""
+    first, last = periods_of(pd.DatetimeIndex(known.index[[0, -1]]), freq, calendar)
+    step = freq if freq == "MS" or is_weekly(freq) else "D"
+    span = grid(pd.Timestamp(calendar.first_day(first)), pd.Timestamp(calendar.last_day(last)), step)
+    if step != "D" or days.empty:
+        return span
+    closed, _ = fx.closed_calendar(days, effects, span)
+    return pd.DatetimeIndex(span[~closed & ~span.isin(fx.closure_days(effects))])
+
+
 def _months_on_record(
-    y: pd.Series, days: pd.Series, effects: pd.DataFrame, freq: str, calendar: Calendar
+    known: pd.Series, held: pd.DatetimeIndex, due: pd.DatetimeIndex, freq: str, calendar: Calendar
 ) -> pd.DataFrame:
     """Return period, volume (what is on record), complete (filled from its first to its last open day or week)."""
-    known = y.dropna()
     volume = known.groupby(periods_of(pd.DatetimeIndex(known.index), freq, calendar)).sum()
     table = pd.DataFrame({"period": volume.index.astype("str"), "volume": volume.to_numpy(dtype=np.float64)})
-    if freq == "MS":
-        return table.assign(complete=True)
-    step = freq if is_weekly(freq) else "D"
-    span = grid(
-        pd.Timestamp(calendar.first_day(table["period"].iloc[0])),
-        pd.Timestamp(calendar.last_day(table["period"].iloc[-1])),
-        step,
-    )
-    whole = days.dropna()
-    expected = span
-    if step == "D" and len(whole):
-        closed, _ = fx.closed_calendar(whole, effects, span)
-        expected = span[~closed & ~span.isin(fx.closure_days(effects))]
-    return table.assign(complete=_filled(table["period"], pd.DatetimeIndex(whole.index), expected, freq, calendar))
+    return table.assign(complete=True if freq == "MS" else _filled(table["period"], held, due, freq, calendar))
 
 
 def _filled(
-    months: pd.Series, held: pd.DatetimeIndex, expected: pd.DatetimeIndex, freq: str, calendar: Calendar
-) -> list[bool]:
-    """Does the record reach from each month's first expected stamp to its last one?"""
+    months: pd.Series, held: pd.DatetimeIndex, due: pd.DatetimeIndex, freq: str, calendar: Calendar
+) -> np.ndarray:
+    """Does the record reach from each month's first due stamp to its last one?"""
 
-    def ends(stamps: pd.DatetimeIndex) -> pd.DataFrame:
-        by_month = pd.Series(stamps, index=stamps).groupby(periods_of(stamps, freq, calendar))
-        return by_month.agg(["min", "max"]).reindex(months)
+    def ends(stamps: pd.DatetimeIndex) -> tuple[np.ndarray, np.ndarray]:
+        by_month = pd.Series(stamps).groupby(periods_of(stamps, freq, calendar))
+        return by_month.min().reindex(months).to_numpy(), by_month.max().reindex(months).to_numpy()
 
-    here, due = ends(pd.DatetimeIndex(held)), ends(expected)
-    reaches = (here["min"] <= due["min"]) & (here["max"] >= due["max"])
-    return [bool(flag) for flag in here["min"].notna() & (due["min"].isna() | reaches)]
+    (first, last), (due_first, due_last) = ends(held), ends(due)
+    reaches = np.isnat(due_first) | (first <= due_first) & (last >= due_last)
+    return np.asarray(~np.isnat(first) & reaches)

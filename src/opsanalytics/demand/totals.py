@@ -7,7 +7,7 @@ what the backtest of the sum calls for (see `widths`), since one cause may move 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 
 import numpy as np
@@ -34,7 +34,7 @@ from opsanalytics.demand.result import (
     DemandForecast,
     stacked,
 )
-from opsanalytics.demand.widths import month_ranges, widened_forecasts, widened_test
+from opsanalytics.demand.widths import month_ranges, months_of, widened_forecasts, widened_test
 from opsanalytics.formats import ALL
 from opsanalytics.periods import Calendar
 from opsanalytics.settings import Settings
@@ -105,19 +105,24 @@ def total(parts: Sequence[DemandForecast], *, entity: str = ALL) -> DemandForeca
         raise ValueError(
             f"forecasts of different months cannot be added up: {', '.join(sorted({part.period for part in parts}))}."
         )
-    positive, several = _positive(parts), _several_sites(parts)
-    forecasts = _forecast_sums(parts, positive).sort_values(["site", "service", "freq", "ds"], ignore_index=True)
+    known = _known_history(parts)
+    spans, units, positive = _site_spans(parts, known), _several_units(parts), _positive(known)
+    tested = _role_sums(parts, spans, units)
+    forecasts = _forecast_sums(parts, spans, tested, positive)
+    forecasts = forecasts.sort_values(["site", "service", "freq", "ds"], ignore_index=True)
     order = ["site", "service", "freq", "model", "cutoff", "ds"]
-    test = _backtest_sums(parts, positive).sort_values(order, ignore_index=True)
+    test = _backtest_sums(tested, positive).sort_values(order, ignore_index=True)
     monthly = _month_sums(parts, forecasts, test)
     monthly = monthly.sort_values(["site", "service", "unit", "period", "scenario"], ignore_index=True)
-    history = stacked([_history_sums(parts, monthly)], HISTORY_COLUMNS).sort_values(
+    history = stacked([_history_sums(known, spans, monthly, parts[0].calendar)], HISTORY_COLUMNS).sort_values(
         ["site", "service", "freq", "ds"], ignore_index=True
     )
     findings = {name: stacked([getattr(part, name) for part in parts], columns) for name, columns in _PASSED_ON.items()}
-    own_notes = {*_unit_notes(parts), *_apart_notes(parts), *_stop_notes(parts), *_test_notes(parts, test)}
+    own_notes = {*_unit_notes(units), *_apart_notes(spans), *_stop_notes(parts)}
+    own_notes |= set(_test_notes(parts, test, spans, units))
     notes = tuple(sorted({note for part in parts for note in part.notes} | own_notes))
-    direct = direct_test(test, _since_all(history, parts), findings["special_days"], several, parts[0].calendar)
+    several = _several_sites(spans, units)
+    direct = direct_test(test, _since_all(history, spans), findings["special_days"], several, parts[0].calendar)
     scores = stacked([accuracy_table(test, history), accuracy_table(direct, history)], ACCURACY_COLUMNS)
     scores = scores.sort_values(["site", "service", "freq", "model"], ignore_index=True)
     calendar = parts[0].week_calendar
@@ -136,59 +141,57 @@ _PASSED_ON = {
 }
 
 
-def _positive(parts: Sequence[DemandForecast]) -> set[str]:
+def _positive(known: pd.DataFrame) -> set[str]:
     """Return the services that were never below zero."""
-    lowest = _known_history(parts).groupby("service")["y"].min()
+    lowest = known.groupby("service")["y"].min()
     return {str(service) for service in lowest.index[lowest >= 0]}
 
 
-def _several_sites(parts: Sequence[DemandForecast]) -> dict[str, list[str]]:
+def _several_sites(spans: pd.DataFrame, units: Collection[str]) -> dict[str, list[str]]:
     """Return the services that several sites have in one unit and one frequency, none of them ended, and the sites."""
-    spans = _site_spans(parts)
     sites = {str(service): sorted(own["site"].unique()) for service, own in spans.groupby("service")}
-    over = set(spans.loc[spans["ended"], "service"]) | set(_several_units(parts))
+    over = set(spans.loc[spans["ended"], "service"]) | set(units)
     held = spans.groupby(["service", "freq"])["site"].nunique().groupby("service").agg(["min", "max"])
     over |= set(held.index[held["min"] < held["max"]]) | set(held.index[held["max"] < 2])
     return {service: own for service, own in sites.items() if len(own) > 1 and service not in over}
 
 
-def _since_all(history: pd.DataFrame, parts: Sequence[DemandForecast]) -> pd.DataFrame:
+def _since_all(history: pd.DataFrame, spans: pd.DataFrame) -> pd.DataFrame:
     """Return the summed history from where the last site of each service began."""
-    began = _site_spans(parts).groupby(["service", "freq"], as_index=False)["first"].max()
+    began = spans.groupby(["service", "freq"], as_index=False)["first"].max()
     rows = history.merge(began, on=["service", "freq"], how="left", validate="many_to_one")
     return rows.loc[rows["ds"] >= rows["first"], HISTORY_COLUMNS]
 
 
-def _forecast_sums(parts: Sequence[DemandForecast], positive: set[str]) -> pd.DataFrame:
+def _forecast_sums(
+    parts: Sequence[DemandForecast], spans: pd.DataFrame, tested: pd.DataFrame, positive: set[str]
+) -> pd.DataFrame:
     rows = pd.concat([part.forecasts for part in parts], ignore_index=True)
     keys = ["service", "unit", "freq"]
-    alive = _site_spans(parts)
-    needed = alive[~alive["ended"]].groupby(["service", "unit"], dropna=False)["site"].nunique().rename("needed")
-    spans = rows.groupby([*keys, "site"], dropna=False, as_index=False).agg(start=("ds", "min"), end=("ds", "max"))
-    shared = spans.groupby(keys, dropna=False, as_index=False).agg(
+    needed = spans[~spans["ended"]].groupby(["service", "unit"], dropna=False)["site"].nunique().rename("needed")
+    made = rows.groupby([*keys, "site"], dropna=False, as_index=False).agg(start=("ds", "min"), end=("ds", "max"))
+    shared = made.groupby(keys, dropna=False, as_index=False).agg(
         start=("start", "max"), end=("end", "min"), held=("site", "nunique")
     )
     shared = shared.merge(needed.reset_index(), on=["service", "unit"], how="left", validate="many_to_one")
     rows = rows.merge(shared[shared["held"] == shared["needed"]], on=keys, how="inner", validate="many_to_one")
     sums = _summed(rows[(rows["ds"] >= rows["start"]) & (rows["ds"] <= rows["end"])], [*keys, "held", "ds"], LEVELS)
-    test = _role_sums(parts)
-    test = test[test["role"] == "model"]
+    test = tested[tested["role"] == "model"]
     wide = widened_forecasts(sums[sums["held"] > 1].reset_index(drop=True), test, positive)
     return stacked([sums[sums["held"] == 1], wide], FORECAST_COLUMNS)
 
 
-def _backtest_sums(parts: Sequence[DemandForecast], positive: set[str]) -> pd.DataFrame:
+def _backtest_sums(tested: pd.DataFrame, positive: set[str]) -> pd.DataFrame:
     """Return the backtest of the sums; where the yardstick is the model, its rows stand there once."""
-    sums = _role_sums(parts)
-    sums = sums[(sums["role"] == "yardstick") | (sums["model"] != SEASONAL_NAIVE)]
+    sums = tested[(tested["role"] == "yardstick") | (tested["model"] != SEASONAL_NAIVE)]
     wide = widened_test(sums[sums["needed"] > 1].reset_index(drop=True), positive)
     return stacked([sums[sums["needed"] == 1], wide], BACKTEST_COLUMNS)
 
 
-def _role_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+def _role_sums(parts: Sequence[DemandForecast], spans: pd.DataFrame, units: Collection[str]) -> pd.DataFrame:
     """Return the summed backtest with half-widths in quadrature, with the role of its rows and the sites needed."""
     rows = pd.concat([part.backtest for part in parts], ignore_index=True)
-    rows = rows[~rows["service"].isin(_several_units(parts))]
+    rows = rows[~rows["service"].isin(units)]
     yardstick = rows["model"] == SEASONAL_NAIVE
     own = ["site", "service", "freq", "cutoff"]
     modelled = pd.MultiIndex.from_frame(rows.loc[~yardstick, own].drop_duplicates())
@@ -196,8 +199,7 @@ def _role_sums(parts: Sequence[DemandForecast]) -> pd.DataFrame:
     both = rows[yardstick & ~pd.MultiIndex.from_frame(rows[own]).isin(modelled)]
     rows = pd.concat([rows.assign(role=np.where(yardstick, "yardstick", "model")), both.assign(role="model")])
     keys = ["service", "freq", "role", "cutoff", "ds"]
-    alive = _site_spans(parts)
-    needed = alive[~alive["ended"]].groupby("service")["site"].nunique().rename("needed")
+    needed = spans[~spans["ended"]].groupby("service")["site"].nunique().rename("needed")
     rows = rows.merge(needed.reset_index(), on="service", how="left", validate="many_to_one")
     held = rows.groupby(keys, dropna=False)["site"].transform("size")
     return _summed(rows[held == rows["needed"]], [*keys, "needed"], (80,))
@@ -220,32 +222,28 @@ def _summed(rows: pd.DataFrame, keys: list[str], levels: Sequence[int]) -> pd.Da
     return table.assign(site=ALL, model=table["model"].where(table["models"] == 1, _SUMMED_MODEL))
 
 
-def _history_sums(parts: Sequence[DemandForecast], monthly: pd.DataFrame) -> pd.DataFrame:
-    rows = _known_history(parts)
-    apart = pd.MultiIndex.from_frame(_measured_apart(parts))
-    rows = rows[~pd.MultiIndex.from_frame(rows[["service", "unit", "freq"]].fillna("")).isin(apart)]
+def _history_sums(known: pd.DataFrame, spans: pd.DataFrame, monthly: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
+    apart = pd.MultiIndex.from_frame(_measured_apart(spans))
+    rows = known[~pd.MultiIndex.from_frame(known[["service", "unit", "freq"]].fillna("")).isin(apart)]
     rows = rows.assign(slot=rows["ds"].dt.day_of_week * 1440 + rows["ds"].dt.hour * 60 + rows["ds"].dt.minute)
     rows.loc[rows["freq"].eq("MS") | rows["freq"].str.startswith("W"), "slot"] = 0
     keys = ["service", "unit", "freq"]
     worked = rows[[*keys, "site", "slot"]].drop_duplicates()
-    worked = worked.merge(_site_spans(parts), on=[*keys, "site"], how="left", validate="many_to_one")
+    worked = worked.merge(spans, on=[*keys, "site"], how="left", validate="many_to_one")
     sums = rows.groupby([*keys, "slot", "ds"], dropna=False, as_index=False).agg(y=("y", "sum"), held=("site", "size"))
     expected = sums[[*keys, "slot", "ds"]].merge(worked, on=[*keys, "slot"], how="left", validate="many_to_many")
     inside = (expected["ds"] >= expected["first"]) & (~expected["ended"] | (expected["ds"] <= expected["last"]))
     needed = expected[inside].groupby([*keys, "ds"], dropna=False).size().rename("needed").reset_index()
     sums = sums.merge(needed, on=[*keys, "ds"], how="left", validate="many_to_one")
-    kept = (sums["held"] == sums["needed"]) | _in_whole_months(sums, monthly, parts[0].calendar)
+    kept = (sums["held"] == sums["needed"]) | _in_whole_months(sums, monthly, calendar)
     return sums[kept & ~_in_broken_days(sums, rows)].assign(site=ALL)
 
 
 def _in_whole_months(sums: pd.DataFrame, monthly: pd.DataFrame, calendar: Calendar) -> np.ndarray:
     """Which stamps lie in a month whose actuals are complete at every site? There, no record is a closed site."""
-    by_month = sums["freq"] == "MS"
-    period = pd.Series(periods_of(pd.DatetimeIndex(sums["ds"]), "D", calendar), index=sums.index)
-    period = period.mask(by_month, sums["ds"].dt.strftime("%Y-%m"))
     keys = ["service", "unit", "period"]
     whole = pd.MultiIndex.from_frame(monthly.loc[(monthly["scenario"] == "AC") & monthly["complete"], keys])
-    return np.asarray(pd.MultiIndex.from_frame(sums.assign(period=period)[keys]).isin(whole))
+    return np.asarray(pd.MultiIndex.from_frame(sums.assign(period=months_of(sums, calendar))[keys]).isin(whole))
 
 
 def _in_broken_days(sums: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
@@ -292,10 +290,9 @@ def _month_sums(parts: Sequence[DemandForecast], forecasts: pd.DataFrame, test: 
     return stacked([sums[~added], ranges], MONTHLY_COLUMNS)
 
 
-def _site_spans(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+def _site_spans(parts: Sequence[DemandForecast], known: pd.DataFrame) -> pd.DataFrame:
     """Return service, unit, freq, site, first and last stamp on record, and whether the series has ended."""
-    rows = _known_history(parts)
-    spans = rows.groupby(["service", "unit", "freq", "site"], dropna=False, as_index=False).agg(
+    spans = known.groupby(["service", "unit", "freq", "site"], dropna=False, as_index=False).agg(
         first=("ds", "min"), last=("ds", "max")
     )
     calendar = parts[0].calendar
@@ -306,19 +303,18 @@ def _site_spans(parts: Sequence[DemandForecast]) -> pd.DataFrame:
     return spans.assign(ended=[has_ended(end, parts[0].period) for end in ends])
 
 
-def _measured_apart(parts: Sequence[DemandForecast]) -> pd.DataFrame:
+def _measured_apart(spans: pd.DataFrame) -> pd.DataFrame:
     """Return service, unit ("" for none), freq of what not every site of the service is measured by: it has no sum."""
-    spans = _site_spans(parts).assign(unit=lambda table: table["unit"].fillna(""))
+    spans = spans.assign(unit=spans["unit"].fillna(""))
     sites = spans.groupby(["service", "unit"])["site"].transform("nunique")
     held = spans.groupby(["service", "unit", "freq"])["site"].transform("nunique")
     return spans.loc[held < sites, ["service", "unit", "freq"]].drop_duplicates()
 
 
-def _apart_notes(parts: Sequence[DemandForecast]) -> list[str]:
+def _apart_notes(spans: pd.DataFrame) -> list[str]:
     """Say which services are measured by different intervals at their sites."""
-    spans = _site_spans(parts)
     notes = []
-    for service in sorted(_measured_apart(parts)["service"].unique()):
+    for service in sorted(_measured_apart(spans)["service"].unique()):
         own = spans[spans["service"] == service].groupby("site")["freq"].agg(lambda f: {"MS", "D"} & set(f) or set(f))
         if len({frozenset(found) for found in own}) > 1:
             notes.append(f"{service} is measured by different intervals at its sites: their history has no sum.")
@@ -343,17 +339,18 @@ def _stop_notes(parts: Sequence[DemandForecast]) -> list[str]:
     return notes
 
 
-def _test_notes(parts: Sequence[DemandForecast], test: pd.DataFrame) -> list[str]:
+def _test_notes(
+    parts: Sequence[DemandForecast], test: pd.DataFrame, spans: pd.DataFrame, units: Collection[str]
+) -> list[str]:
     """Say which site is too young for a backtest, where the whole has none for that."""
-    rows = pd.concat([part.backtest for part in parts], ignore_index=True)
-    alive = _site_spans(parts)
-    several = _several_units(parts)
+    rows = pd.concat([part.backtest[["service", "freq", "site"]].drop_duplicates() for part in parts])
+    sites = {series: set(own) for series, own in rows.groupby(["service", "freq"])["site"]}
+    whole = set(test[["service", "freq"]].drop_duplicates().itertuples(index=False, name=None))
     notes = []
-    for (service, freq), own in alive[~alive["ended"]].groupby(["service", "freq"]):
-        tested = set(rows.loc[(rows["service"] == service) & (rows["freq"] == freq), "site"])
-        whole = ((test["service"] == service) & (test["freq"] == freq)).any()
+    for (service, freq), own in spans[~spans["ended"]].groupby(["service", "freq"]):
+        tested = sites.get((service, freq), set())
         without = sorted(set(own["site"]) - tested)
-        if tested and without and not whole and service not in several:
+        if tested and without and (service, freq) not in whole and service not in units:
             notes.append(
                 f"{service}: the whole has no backtest and no accuracy, as the history of {' and '.join(without)} "
                 "is too short for one."
@@ -361,10 +358,10 @@ def _test_notes(parts: Sequence[DemandForecast], test: pd.DataFrame) -> list[str
     return notes
 
 
-def _unit_notes(parts: Sequence[DemandForecast]) -> list[str]:
+def _unit_notes(units: Mapping[str, list[str]]) -> list[str]:
     return [
         f"{service} is counted in {' and in '.join(kinds)}; the units are not added up, and the sum has no backtest."
-        for service, kinds in _several_units(parts).items()
+        for service, kinds in units.items()
     ]
 
 

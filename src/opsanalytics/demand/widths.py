@@ -37,13 +37,16 @@ def widened_forecasts(forecasts: pd.DataFrame, test: pd.DataFrame, positive: Col
     All levels' half-widths are multiplied by (n q + 4) / (n + 4): n cutoffs, q the 80 % quantile of |y - yhat| /
     (hi80 - yhat), a cutoff weighing FADING of the next later one.
     """
-    ratios = _ratios(test)
+    errors = dict(iter(_ratios(test).groupby(_SERIES)))
     factor = pd.Series(1.0, index=forecasts.index)
-    for _, rows in forecasts.groupby([*_SERIES, "cutoff"]):
-        service, freq, cutoff = rows[[*_SERIES, "cutoff"]].iloc[0]
-        known = ratios[(ratios["service"] == service) & (ratios["freq"] == freq)]
-        known = known[(known["cutoff"] < cutoff) & (known["ds"] < cutoff + DAY)]
-        factor[rows.index] = _factor(known, _ages(known["cutoff"]))
+    for series, own in forecasts.groupby(_SERIES)["cutoff"]:
+        if series not in errors:
+            continue
+        cutoffs, stamps, ratio = (errors[series][name].to_numpy() for name in ("cutoff", "ds", "ratio"))
+        for cutoff, rows in own.groupby(own):
+            known = (cutoffs < cutoff) & (stamps < cutoff + DAY)
+            age = _ages(cutoffs[known])
+            factor[rows.index] = _factor(ratio[known], age, len(np.unique(age)))
     return _scaled(forecasts, factor, LEVELS, positive)
 
 
@@ -52,12 +55,12 @@ def widened_test(test: pd.DataFrame, positive: Collection[str]) -> pd.DataFrame:
     ratios = _ratios(test)
     factor = pd.Series(1.0, index=test.index)
     for _, own in ratios.groupby([*_SERIES, "role"]):
-        order = {cutoff: number for number, cutoff in enumerate(sorted(own["cutoff"].unique()))}
-        place = own["cutoff"].map(order)
-        for cutoff, number in order.items():
-            others = own[own["cutoff"] != cutoff]
-            age = (place[others.index] - number).abs() - 1
-            factor[own.index[own["cutoff"] == cutoff]] = _factor(others, age.to_numpy(dtype=np.int64))
+        ratio, age = own["ratio"].to_numpy(), _ages(own["cutoff"].to_numpy())
+        looks = len(np.unique(age))
+        for number in range(looks):
+            others = age != number
+            apart = np.abs(age[others] - number) - 1
+            factor[own.index[~others]] = _factor(ratio[others], apart, looks - 1)
     return _scaled(test, factor, (_LEVEL,), positive)
 
 
@@ -72,32 +75,31 @@ def month_ranges(months: pd.DataFrame, forecasts: pd.DataFrame, test: pd.DataFra
     month's cutoff. Missing where none was. A month of a series that is never below zero has no lower end below zero.
     """
     keys = ["site", "service", "unit", "period"]
-    held = forecasts.assign(period=_periods(forecasts, calendar), square=(forecasts["hi80"] - forecasts["yhat"]) ** 2)
-    sums = held.groupby([*keys, "freq"], dropna=False, as_index=False).agg(
+    rows = forecasts.assign(period=months_of(forecasts, calendar), square=(forecasts["hi80"] - forecasts["yhat"]) ** 2)
+    sums = rows.groupby([*keys, "freq"], dropna=False, as_index=False).agg(
         cutoff=("cutoff", "max"),
         half=("square", _root),
         low=("lo80", "min"),
         own_low=("lo80", "sum"),
         own_high=("hi80", "sum"),
     )
-    tested = months_tested(test, calendar)
-    wanted = sums[["service", "freq", "cutoff"]].drop_duplicates()
-    columns = (wanted[name] for name in wanted)
-    wanted = wanted.assign(width=[_width(tested, *one) for one in zip(*columns, strict=True)])
-    sums = sums.merge(wanted, on=["service", "freq", "cutoff"], how="left", validate="many_to_one")
-    found = months.merge(sums, on=keys, how="left", validate="one_to_one")
-    half = found["half"] * found["width"]
-    low = (found["volume"] - half).where(~(found["low"] >= 0), np.maximum(found["volume"] - half, 0.0))
-    by_month = found["freq"].eq("MS")
+    tested, width = months_tested(test, calendar), pd.Series(np.nan, index=sums.index)
+    for (freq, _), own in sums.groupby(["freq", "cutoff"]):
+        found = _widths(tested, str(freq), own["cutoff"].iloc[0], list(own["service"].unique()))
+        width[own.index] = own["service"].map(found)
+    held = months.merge(sums.assign(width=width), on=keys, how="left", validate="one_to_one")
+    half = held["half"] * held["width"]
+    low = (held["volume"] - half).where(~(held["low"] >= 0), np.maximum(held["volume"] - half, 0.0))
+    by_month = held["freq"].eq("MS")
     return months.assign(
-        lo80=low.mask(by_month, found["own_low"]).to_numpy(),
-        hi80=(found["volume"] + half).mask(by_month, found["own_high"]).to_numpy(),
+        lo80=low.mask(by_month, held["own_low"]).to_numpy(),
+        hi80=(held["volume"] + half).mask(by_month, held["own_high"]).to_numpy(),
     )
 
 
 def months_tested(test: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
     """Return the months of a backtest: site, service, freq, cutoff, period, y, yhat, half, ds (the last one), ratio."""
-    rows = test.assign(period=_periods(test, calendar), square=(test["hi80"] - test["yhat"]) ** 2)
+    rows = test.assign(period=months_of(test, calendar), square=(test["hi80"] - test["yhat"]) ** 2)
     keys = ["site", "service", "freq"]
     sums = rows.groupby([*keys, "cutoff", "period"], as_index=False).agg(
         y=("y", "sum"), yhat=("yhat", "sum"), half=("square", _root), ds=("ds", "max"), days=("ds", "size")
@@ -112,22 +114,23 @@ def _root(squares: pd.Series) -> float:
     return float(np.sqrt(squares.sum(skipna=False)) * len(squares) ** 0.25)
 
 
-def _width(tested: pd.DataFrame, service: str, freq: str, cutoff: pd.Timestamp) -> float:
+def _widths(tested: pd.DataFrame, freq: str, cutoff: pd.Timestamp, services: list[str]) -> dict[str, float]:
     """Return how many half-widths in quadrature hold four of five months, from what was known at `cutoff`."""
     known = tested[(tested["freq"] == freq) & (tested["cutoff"] < cutoff) & (tested["ds"] < cutoff + DAY)]
     known = known[known["ratio"].notna()]
     if known.empty:
-        return float("nan")
+        return dict.fromkeys(services, float("nan"))
     usual = usual_quantile(_LEVEL)
     errors = pd.DataFrame(
         {
             "unique_id": known["service"],
-            "origin": _ages(known["cutoff"]),
+            "origin": _ages(known["cutoff"].to_numpy()),
             "step": 1,
             "ratio": known["ratio"] * usual,
         }
     )
-    return float(calibrate(errors, (_LEVEL,), edges=(), names=[service])["width"].iloc[0]) / usual
+    widths = calibrate(errors, (_LEVEL,), edges=(), names=services)["width"] / usual
+    return dict(zip(services, widths, strict=True))
 
 
 def _ratios(test: pd.DataFrame) -> pd.DataFrame:
@@ -136,17 +139,17 @@ def _ratios(test: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["ratio"].notna()]
 
 
-def _ages(cutoffs: pd.Series) -> np.ndarray:
+def _ages(cutoffs: np.ndarray) -> np.ndarray:
     """Number the cutoffs from the latest one, 0, back."""
-    order = {cutoff: number for number, cutoff in enumerate(sorted(cutoffs.unique(), reverse=True))}
-    return np.asarray([order[cutoff] for cutoff in cutoffs], dtype=np.int64)
+    distinct, place = np.unique(cutoffs, return_inverse=True)
+    return np.asarray(len(distinct) - 1 - place)
 
 
-def _factor(known: pd.DataFrame, age: np.ndarray) -> float:
-    if known.empty:
+def _factor(ratio: np.ndarray, age: np.ndarray, looks: int) -> float:
+    """Return what half-widths are multiplied by, for the ratios of so many cutoffs and their ages."""
+    if not looks:
         return 1.0
-    looks = int(known["cutoff"].nunique())
-    quantile = float(weighted_quantiles(known["ratio"].to_numpy(dtype=np.float64), FADING**age, [_LEVEL])[0])
+    quantile = float(weighted_quantiles(ratio, FADING**age, [_LEVEL])[0])
     return (looks * quantile + USUAL_AT_LEAST) / (looks + USUAL_AT_LEAST)
 
 
@@ -161,7 +164,8 @@ def _scaled(rows: pd.DataFrame, factor: pd.Series, levels: Collection[int], posi
     return rows.assign(**columns)
 
 
-def _periods(rows: pd.DataFrame, calendar: Calendar) -> pd.Series:
+def months_of(rows: pd.DataFrame, calendar: Calendar) -> pd.Series:
+    """Return the period of each row, from its freq and ds."""
     found = pd.Series("", index=rows.index, dtype="str")
     for freq in rows["freq"].unique():
         own = rows["freq"] == freq

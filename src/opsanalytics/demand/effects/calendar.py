@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from opsanalytics.demand.effects.table import closure_days, grouped, seen_at
+from opsanalytics.demand.effects.table import closure_days, grouped, seen_at, told_apart
 from opsanalytics.demand.frequency import DAY, is_weekly
 from opsanalytics.periods import Calendar
 
@@ -29,11 +29,12 @@ def day_regressors(
     grouped as in `grouped`; closures are no column, since their days are no demand.
     """
     seen, training = (effects, stamps) if cutoff is None else (seen_at(effects, cutoff), stamps[stamps <= cutoff])
-    table = grouped(seen, training)
-    names = sorted(table["holiday"].unique())
-    place = stamps.normalize().get_indexer(pd.DatetimeIndex(table["ds"]))
+    found = told_apart(seen, training)
+    names = sorted({name for _, name, _ in found})
+    number = {name: place for place, name in enumerate(names)}
+    place = stamps.get_indexer(pd.DatetimeIndex([day for day, _, _ in found]).as_unit("us"))
+    column = np.array([number[name] for _, name, _ in found], dtype=np.int64)
     held = np.zeros((len(stamps), len(names)))
-    column = pd.Index(names).get_indexer(table["holiday"])
     held[place[place >= 0], column[place >= 0]] = 1.0
     return pd.DataFrame(held, index=stamps, columns=pd.Index(names, dtype="str"))
 

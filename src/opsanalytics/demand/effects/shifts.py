@@ -138,5 +138,6 @@ def _without_odd(values: np.ndarray, least: int, scale: float) -> np.ndarray:
 
 
 def _table(rows: list[tuple[pd.Timestamp, float, float]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=list(SHIFT_COLUMNS))
-    return frame.astype({"ds": "datetime64[us]", "size": "float64", "z": "float64"})
+    stamps = pd.DatetimeIndex([ds for ds, _, _ in rows]).as_unit("us")
+    size, z = np.array([row[1:] for row in rows], dtype=np.float64).reshape(-1, 2).T
+    return pd.DataFrame(dict(zip(SHIFT_COLUMNS, (stamps, size, z), strict=True)))

@@ -5,28 +5,16 @@ An effect is a share: 0.25 is a quarter more than would have come without it, -1
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
+from opsanalytics.demand.frequency import DAY
+
 SIZE_COLUMNS = ("name", "kind", "days", "effect", "lo80", "hi80")
 LENT = 4  # degrees of freedom that the spread of ordinary days lends to the spread of an event's days
 _LEVEL = 0.9  # the upper end of the middle 80 %
-
-
-@dataclass(frozen=True)
-class _Ordinary:
-    """The days without any effect: their ratios y / expected, from which the usual noise is read."""
-
-    ratios: np.ndarray
-
-    def variance(self, logs: bool) -> float:
-        """Return the variance of ordinary days, by the median absolute deviation; NaN below two of them."""
-        values = np.log(self.ratios[self.ratios > 0]) if logs else self.ratios
-        if len(values) < 2:
-            return float("nan")
-        return float((1.4826 * np.median(np.abs(values - np.median(values)))) ** 2)
 
 
 def effect_sizes(
@@ -61,41 +49,54 @@ def effect_sizes(
         raise ValueError(f"autocorrelation {autocorrelation:g} must be from 0 to below 1: set a negative one to 0.")
     both = pd.DataFrame({"y": y, "expected": expected}).dropna()
     both = both[both["expected"] > 0]
-    ratios = both["y"] / both["expected"]
-    table = effects.drop_duplicates(["ds", "kind", "name"])
-    ordinary = _Ordinary(ratios[~ratios.index.isin(table["ds"])].to_numpy(dtype=np.float64))
-    mixed = _mixed_days(table)
+    ratios = (both["y"] / both["expected"]).to_numpy(dtype=np.float64)
+    stamps = pd.DatetimeIndex(both.index)
+    days = np.asarray((stamps - pd.Timestamp(0)) / DAY, dtype=np.float64)
+    table = effects.drop_duplicates(["ds", "kind", "name"]).sort_values("ds")
+    ordinary = ratios[~stamps.isin(table["ds"])]
+    variance = {logs: _variance(ordinary, logs) for logs in (True, False)}
+    place = np.where(_mixed(table), -1, stamps.get_indexer(pd.DatetimeIndex(table["ds"])))
     rows = []
-    for (kind, name), group in table.groupby(["kind", "name"], sort=True):
-        days = pd.DatetimeIndex(group["ds"]).sort_values()
-        own = ratios[ratios.index.isin(days[~days.isin(mixed.get(str(kind), days[:0]))])].sort_index()
-        rows.append((str(name), str(kind), len(own), *_size(own, str(kind), ordinary, autocorrelation)))
+    for (kind, name), group in pd.Series(place, table.index).groupby([table["kind"], table["name"]], sort=True):
+        own = group[group >= 0].to_numpy()
+        size = _size(ratios[own], str(kind), variance, _independent(days[own], autocorrelation))
+        rows.append((str(name), str(kind), len(own), *size))
     frame = pd.DataFrame(rows, columns=list(SIZE_COLUMNS))
     return frame.astype({"name": "str", "kind": "str", "days": "int64", **dict.fromkeys(SIZE_COLUMNS[3:], "float64")})
 
 
-def _mixed_days(table: pd.DataFrame) -> dict[str, pd.DatetimeIndex]:
-    """Return, by kind, the days that do not show an effect of this kind alone.
+def _mixed(table: pd.DataFrame) -> np.ndarray:
+    """Which rows do not show an effect of their kind alone?
 
     Two holidays on one day are one special day with two names, and a closure is a closure whatever else was on.
     """
-    of_day = table.groupby("ds")["kind"].agg(["nunique", "size"])
-    campaigns = table[table["kind"] == "campaign"].groupby("ds").size()
-    kinds = pd.DatetimeIndex(of_day.index[of_day["nunique"] > 1])
-    twice = pd.DatetimeIndex(campaigns.index[campaigns > 1])
-    return {"holiday": kinds, "campaign": kinds.union(twice)}
+    days = table.drop_duplicates(["ds", "kind"])["ds"]
+    of_kinds = table["ds"].isin(days[days.duplicated()])
+    twice = table.duplicated(["ds", "kind"], keep=False)
+    return np.asarray(
+        (of_kinds & table["kind"].isin(["holiday", "campaign"])) | (twice & (table["kind"] == "campaign"))
+    )
 
 
-def _size(own: pd.Series, kind: str, ordinary: _Ordinary, rho: float) -> tuple[float, float, float]:
-    """Return effect, lo80 and hi80 from the ratios of an event's days."""
-    ratios = own.to_numpy(dtype=np.float64)
+def _variance(ratios: np.ndarray, logs: bool) -> float:
+    """Return the variance of ordinary days' ratios, by the median absolute deviation; NaN below two of them."""
+    values = np.log(ratios[ratios > 0]) if logs else ratios
+    if len(values) < 2:
+        return float("nan")
+    return float((1.4826 * np.median(np.abs(values - np.median(values)))) ** 2)
+
+
+def _size(
+    ratios: np.ndarray, kind: str, variance: Mapping[bool, float], independent: float
+) -> tuple[float, float, float]:
+    """Return effect, lo80 and hi80 from the ratios of an event's days; `variance` with and without logs."""
     if not len(ratios):
         return (float("nan"),) * 3
     if kind == "closure" and not ratios.any():
         return (-1.0,) * 3
     logs = bool((ratios > 0).all())
     values = np.log(ratios) if logs else ratios - 1.0
-    centre, half = _centre(values, ordinary.variance(logs), _independent(pd.DatetimeIndex(own.index), rho))
+    centre, half = _centre(values, variance[logs], independent)
     ends = np.array([centre, centre - half, centre + half])
     shares = np.expm1(ends) if logs else ends
     if kind == "closure" or bool((ratios >= 0).all()):
@@ -125,9 +126,8 @@ def _centre(values: np.ndarray, variance: float, independent: float) -> tuple[fl
     return centre, float(stdtrit(freedom, _LEVEL) * error)
 
 
-def _independent(days: pd.DatetimeIndex, rho: float) -> float:
-    """How many independent days are these worth?"""
-    if rho == 0:
+def _independent(days: np.ndarray, rho: float) -> float:
+    """How many independent days are these, numbered, worth?"""
+    if rho == 0 or not len(days):
         return float(len(days))
-    at = np.asarray((days - days[0]) / pd.Timedelta(days=1), dtype=np.float64)
-    return float(len(days) ** 2 / (rho ** np.abs(at[:, None] - at[None, :])).sum())
+    return float(len(days) ** 2 / (rho ** np.abs(days[:, None] - days[None, :])).sum())

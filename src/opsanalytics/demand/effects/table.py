@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import datetime
 from functools import lru_cache
 
 import numpy as np
@@ -25,13 +26,13 @@ def day_effects(
     `events` has ds, name, kind {holiday, campaign, closure}, known_ahead and perhaps site (blank:
     every site). `country` is an ISO code for the holidays package; ValueError when it has none for it.
     """
-    frames = [_holidays(country, first, last)] if country else []
+    frames = [_holidays(country, first.year, last.year)] if country else []
     if events is not None and len(events):
         frames.append(_events(events, site))
     if not frames:
         return no_effects()
     table = pd.concat(frames, ignore_index=True)
-    table = table[(table["ds"] >= first) & (table["ds"] <= last)]
+    table = table[table["ds"].between(first, last)]
     return table.sort_values(["ds", "kind", "name"]).drop_duplicates(["ds", "name"]).reset_index(drop=True)
 
 
@@ -49,7 +50,8 @@ def no_effects() -> pd.DataFrame:
 
 def seen_at(effects: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     """What of this was known at `cutoff`?"""
-    return effects[(effects["ds"] <= cutoff) | effects["known_ahead"]]
+    seen = (effects["ds"].to_numpy() <= cutoff.to_datetime64()) | effects["known_ahead"].to_numpy()
+    return effects if seen.all() else effects[seen]
 
 
 def regressors(effects: pd.DataFrame, training: pd.DatetimeIndex) -> pd.DataFrame:
@@ -66,12 +68,25 @@ def grouped(effects: pd.DataFrame, training: pd.DatetimeIndex) -> pd.DataFrame:
     campaign in training it has no effect. A row with a `like` acts as the event named there. Closures are
     not here: the series keeps them from the model.
     """
-    table = effects[effects["kind"] != "closure"]
-    like = table["like"].fillna("") if "like" in table.columns else [""] * len(table)
-    trained = table["ds"].isin(training)
+    found = told_apart(effects, training)
+    return pd.DataFrame(
+        {
+            "holiday": pd.array([name for _, name, _ in found], dtype="str"),
+            "ds": pd.DatetimeIndex([day for day, _, _ in found]).as_unit("us"),
+            "kind": pd.array([kind for _, _, kind in found], dtype="str"),
+        }
+    )
+
+
+def told_apart(effects: pd.DataFrame, training: pd.DatetimeIndex) -> list[tuple[datetime, str, str]]:
+    """Return the rows of `grouped`, sorted: day, effect, kind."""
+    days = pd.DatetimeIndex(effects["ds"])
+    like = effects["like"].fillna("").tolist() if "like" in effects.columns else [""] * len(effects)
+    columns = (days.to_pydatetime(), effects["kind"].tolist(), effects["name"].tolist(), like, days.isin(training))
     rows = sorted(
         (day, kind, name, (other or name) if kind == "holiday" else without_numbers(other or name), met)
-        for day, kind, name, other, met in zip(table["ds"], table["kind"], table["name"], like, trained, strict=True)
+        for day, kind, name, other, met in zip(*columns, strict=True)
+        if kind != "closure"
     )
     times = Counter((kind, name) for _, kind, _, name, met in rows if met)
     latest = next((name for _, kind, _, name, met in reversed(rows) if met and kind != "holiday"), None)
@@ -83,20 +98,14 @@ def grouped(effects: pd.DataFrame, training: pd.DatetimeIndex) -> pd.DataFrame:
 
     told = [(day, group(kind, name), kind, met) for day, kind, _, name, met in rows]
     known = {name for _, name, _, met in told if met}
-    once: dict[tuple[pd.Timestamp, str], str] = {}  # two holidays on one day are two effects, the same one twice is not
+    once: dict[tuple[datetime, str], str] = {}  # two holidays on one day are two effects, the same one twice is not
     for day, name, kind, _ in told:
         if name in known:
             once.setdefault((day, name), kind)
-    found = sorted(once.items())
-    return pd.DataFrame(
-        {
-            "holiday": pd.array([name for (_, name), _ in found], dtype="str"),
-            "ds": pd.DatetimeIndex([day for (day, _), _ in found]).as_unit("us"),
-            "kind": pd.array([kind for _, kind in found], dtype="str"),
-        }
-    )
+    return sorted((day, name, kind) for (day, name), kind in once.items())
 
 
+@lru_cache(maxsize=1024)
 def without_numbers(name: str) -> str:
     """Return a name without its numbers, unless nothing else is in it."""
     return re.sub(r"\s*[0-9]+", "", name).strip() or name
@@ -104,7 +113,8 @@ def without_numbers(name: str) -> str:
 
 def closure_days(effects: pd.DataFrame) -> pd.DatetimeIndex:
     """Return the days of closures."""
-    return pd.DatetimeIndex(effects.loc[effects["kind"] == "closure", "ds"].unique()).as_unit("us")
+    closure = effects["kind"].to_numpy() == "closure"
+    return pd.DatetimeIndex(effects["ds"].to_numpy()[closure]).unique().as_unit("us")
 
 
 def closed_calendar(y: pd.Series, effects: pd.DataFrame, future: pd.DatetimeIndex) -> tuple[np.ndarray, bool]:
@@ -118,24 +128,18 @@ def closed_calendar(y: pd.Series, effects: pd.DataFrame, future: pd.DatetimeInde
     values, stamps = y.to_numpy(dtype=np.float64), pd.DatetimeIndex(y.index)
     worked = np.nan_to_num(values) != 0 if bool((values != 0).any()) else ~np.isnan(values)
     weekday = stamps.day_of_week.to_numpy()
-    recent = np.asarray(stamps > stamps[-1] - pd.Timedelta(days=182))
+    recent = slice(stamps.searchsorted(stamps[-1] - pd.Timedelta(days=182), side="right"), None)
     open_weekday = _open_weekdays(stamps[recent], weekday[recent], worked[recent])
-    holidays = effects[effects["kind"] == "holiday"]
-    days = pd.DatetimeIndex(holidays["ds"])
+    holiday = effects["kind"].to_numpy() == "holiday"
+    days, names = pd.DatetimeIndex(effects["ds"].to_numpy()[holiday]), effects["name"].to_numpy()[holiday]
     met = np.asarray((days >= stamps[0]) & (days <= stamps[-1])) & open_weekday[days.day_of_week.to_numpy()]
-    place = stamps.get_indexer(days[met])
-    kept = (place >= 0) & worked[place]
+    kept = days[met].isin(stamps[worked])
     by_name: dict[str, bool] = {}
-    for name, one in zip(holidays["name"].to_numpy()[met], kept, strict=True):
+    for name, one in zip(names[met], kept, strict=True):
         by_name[name] = by_name.get(name, False) or bool(one)
-    otherwise = not kept.any() if len(kept) else False
-    ahead = np.asarray(days.isin(future))
-    shut = [
-        day
-        for day, name in zip(days[ahead], holidays["name"].to_numpy()[ahead], strict=True)
-        if not by_name.get(name, not otherwise)
-    ]
-    closed = ~open_weekday[future.day_of_week.to_numpy()] | future.isin(shut)
+    otherwise = bool(kept.any()) or not len(kept)
+    opened = np.array([by_name.get(name, otherwise) for name in names], dtype=bool)
+    closed = ~open_weekday[future.day_of_week.to_numpy()] | future.isin(days[~opened])
     return closed, bool((values[~open_weekday[weekday]] == 0).any())
 
 
@@ -151,27 +155,14 @@ def _open_weekdays(stamps: pd.DatetimeIndex, weekday: np.ndarray, worked: np.nda
 
 
 def _events(events: pd.DataFrame, site: str) -> pd.DataFrame:
-    table = events.assign(ds=pd.to_datetime(events["ds"]).dt.normalize().astype("datetime64[us]"))
-    if "site" in table.columns:
-        every = table["site"].isna() | table["site"].isin(_EVERY_SITE)
-        table = table[every | (table["site"] == site)]
-    return table.loc[:, list(EFFECT_COLUMNS)].assign(known_ahead=table["known_ahead"].astype("bool"))
-
-
-def _holidays(country: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
-    rows = _country_days(country, first.year, last.year)
-    return pd.DataFrame(
-        {
-            "ds": pd.DatetimeIndex([day for day, _ in rows]).as_unit("us"),
-            "name": pd.Series([name for _, name in rows], dtype="str"),
-            "kind": "holiday",
-            "known_ahead": True,
-        }
-    )
+    if "site" in events.columns:
+        events = events[events["site"].isna() | events["site"].isin([*_EVERY_SITE, site])]
+    days = pd.to_datetime(events["ds"]).dt.normalize().astype("datetime64[us]")
+    return events[list(EFFECT_COLUMNS)].assign(ds=days, known_ahead=events["known_ahead"].astype("bool"))
 
 
 @lru_cache(maxsize=64)
-def _country_days(country: str, first_year: int, last_year: int) -> tuple[tuple[pd.Timestamp, str], ...]:
+def _holidays(country: str, first_year: int, last_year: int) -> pd.DataFrame:
     import holidays
 
     try:
@@ -180,4 +171,12 @@ def _country_days(country: str, first_year: int, last_year: int) -> tuple[tuple[
         raise ValueError(
             f"no holidays are known for the country '{country}': give its ISO code, for example IE."
         ) from error
-    return tuple(sorted((pd.Timestamp(day), name) for day, name in found.items()))
+    rows = sorted(found.items())
+    return pd.DataFrame(
+        {
+            "ds": pd.DatetimeIndex([day for day, _ in rows]).as_unit("us"),
+            "name": pd.Series([name for _, name in rows], dtype="str"),
+            "kind": "holiday",
+            "known_ahead": True,
+        }
+    )

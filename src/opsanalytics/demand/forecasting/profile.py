@@ -6,6 +6,8 @@ volume, recent weeks weighing more. An interval that is not worked stays closed.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +15,7 @@ from opsanalytics.demand.frequency import DAY, interval
 
 HALF_LIFE_WEEKS = 26.0
 OPEN_SHARE = 0.25  # an interval on record on fewer of a weekday's days than this is closed
+_DAY_MINUTES = 1440
 
 
 def seasonal_profile(history: pd.DataFrame, freq: str, *, half_life_weeks: float = HALF_LIFE_WEEKS) -> pd.DataFrame:
@@ -24,7 +27,7 @@ def seasonal_profile(history: pd.DataFrame, freq: str, *, half_life_weeks: float
     sum to 1. Closed intervals (seen on under a quarter of the weekday's days) and weekdays without volume have no row.
     """
     parts = [
-        _profile(group.set_index("ds")["y"], freq, half_life_weeks).assign(unique_id=name)
+        series_profile(group.set_index("ds")["y"], freq, half_life_weeks).assign(unique_id=name)
         for name, group in history.groupby("unique_id", sort=True, dropna=False)
     ]
     columns = ["unique_id", "weekday", "minute", "share"]
@@ -38,14 +41,14 @@ def day_totals(y: pd.Series, freq: str) -> pd.Series:
     clocks shorten by an hour is whole.
     """
     known = y.dropna()
-    days = pd.DatetimeIndex(known.index).normalize()
-    count = known.groupby(days).size()
+    by_day = known.groupby(pd.DatetimeIndex(known.index).normalize())
+    count = by_day.size()
     weekday = pd.DatetimeIndex(count.index).day_of_week.to_numpy()
-    usual = count.groupby(weekday).transform("median")
-    met = count.groupby(weekday).transform("size")
+    by_weekday = count.groupby(weekday)
+    usual = by_weekday.transform("median")
+    met = by_weekday.transform("size")
     usual = usual.where(met > 1, max(float(count.median()), float(usual.max())) if len(count) > 1 else usual)
-    totals = known.groupby(days).sum()
-    return totals[(count >= 0.9 * usual).to_numpy()].rename_axis("ds")
+    return by_day.sum()[(count >= 0.9 * usual).to_numpy()].rename_axis("ds")
 
 
 def spread(
@@ -59,68 +62,69 @@ def spread(
     """
     if profile.empty:
         raise ValueError("no interval of any weekday has a volume above zero.")
-    shares = _every_weekday(profile)
-    rows = days.assign(weekday=days["ds"].dt.day_of_week).merge(
-        shares, on="weekday", how="left", validate="many_to_many"
-    )
-    day = rows["ds"]
-    rows["ds"] = (day + pd.to_timedelta(rows["minute"], unit="min")).astype("datetime64[us]")
-    kept = ~rows["ds"].isin(absent)
-    rows, day = rows[kept], day[kept]
-    share = rows["share"] * np.where(rows["ds"].isin(repeated), 2.0, 1.0)
-    rows["yhat"] = rows["yhat"] * share / share.groupby(day).transform("sum")
-    return rows[["ds", "yhat"]].sort_values("ds").reset_index(drop=True)
+    weekday = days["ds"].dt.day_of_week.to_numpy()
+    shares = _with_weekdays(profile, set(weekday))
+    day, row = np.nonzero(weekday[:, None] == shares["weekday"].to_numpy())
+    minute = shares["minute"].to_numpy()[row].astype("timedelta64[m]")
+    ds = pd.DatetimeIndex(days["ds"].to_numpy()[day] + minute).as_unit("us")
+    share = shares["share"].to_numpy()[row] * np.where(ds.isin(repeated), 2.0, 1.0)
+    kept = ~ds.isin(absent)
+    ds, day, share = ds[kept], day[kept], share[kept]
+    yhat = days["yhat"].to_numpy()[day] * share / pd.Series(share).groupby(day).transform("sum").to_numpy()
+    return pd.DataFrame({"ds": ds, "yhat": yhat}).sort_values("ds", ignore_index=True)
 
 
 def skipped_times(first: pd.Timestamp, last: pd.Timestamp, freq: str, time_zone: str | None) -> pd.DatetimeIndex:
     """Which local times from `first` to `last` does the clock of `time_zone` skip in spring?"""
-    local = pd.date_range(first, last, freq=freq)
-    if time_zone is None:
-        return local[:0]
-    return local[local.tz_localize(time_zone, nonexistent="NaT", ambiguous=np.ones(len(local), dtype=bool)).isna()]
+    return _clock_changes(first, last, freq, time_zone)[0]
 
 
 def repeated_times(first: pd.Timestamp, last: pd.Timestamp, freq: str, time_zone: str | None) -> pd.DatetimeIndex:
     """Which local times from `first` to `last` does the clock of `time_zone` show twice in autumn?"""
+    return _clock_changes(first, last, freq, time_zone)[1]
+
+
+@lru_cache(maxsize=64)
+def _clock_changes(
+    first: pd.Timestamp, last: pd.Timestamp, freq: str, time_zone: str | None
+) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
+    """Return the local times that the clock skips, and those that it shows twice."""
     local = pd.date_range(first, last, freq=freq)
     if time_zone is None:
-        return local[:0]
+        return local[:0], local[:0]
     early, late = (
         local.tz_localize(time_zone, nonexistent="NaT", ambiguous=np.full(len(local), summer))
         for summer in (True, False)
     )
-    return local[(early != late) & early.notna()]
+    return local[early.isna()], local[(early != late) & early.notna()]
 
 
-def _profile(y: pd.Series, freq: str, half_life_weeks: float) -> pd.DataFrame:
+def series_profile(y: pd.Series, freq: str, half_life_weeks: float = HALF_LIFE_WEEKS) -> pd.DataFrame:
+    """Return the profile of one series (index ds): DataFrame[weekday, minute, share]; see `seasonal_profile`."""
     y = y.dropna()
     stamps = pd.DatetimeIndex(y.index)
     day = stamps.normalize()
     weight = 0.5 ** (np.asarray((day[-1] - day) / DAY) / (7.0 * half_life_weeks))
     total = y.groupby(day).transform("sum").to_numpy()
-    rows = pd.DataFrame(
-        {
-            "weekday": stamps.day_of_week.to_numpy(),
-            "minute": stamps.hour.to_numpy() * 60 + stamps.minute.to_numpy(),
-            "above": weight * y.to_numpy(),
-            "below": weight * total,
-            "days": 1,
-        }
-    )
-    shares = rows.groupby(["weekday", "minute"], as_index=False).sum()
-    held = shares["weekday"].map(pd.Series(day.unique().day_of_week).value_counts())
-    shares = shares[(shares["days"] >= OPEN_SHARE * held) & (shares["above"] > 0)]
-    raw = shares["above"] / shares["below"]
-    shares = shares.assign(share=raw / raw.groupby(shares["weekday"]).transform("sum"))
+    minute_of_week = (stamps.day_of_week * _DAY_MINUTES + stamps.hour * 60 + stamps.minute).to_numpy()
+    sums = pd.DataFrame({"above": weight * y.to_numpy(), "below": weight * total}).groupby(minute_of_week).sum()
+    weekday, minute = np.divmod(sums.index.to_numpy(), _DAY_MINUTES)
+    seen = np.bincount(minute_of_week)[sums.index]
+    held = np.bincount(day.unique().day_of_week, minlength=7)[weekday]
+    kept = (seen >= OPEN_SHARE * held) & (sums["above"] > 0).to_numpy()
+    shares = pd.DataFrame({"weekday": weekday, "minute": minute, "share": sums["above"] / sums["below"]})[kept]
+    shares["share"] /= shares.groupby("weekday")["share"].transform("sum")
     step = int(interval(freq).total_seconds() // 60)
-    return shares.loc[shares["minute"] % step == 0, ["weekday", "minute", "share"]].reset_index(drop=True)
+    return shares[shares["minute"] % step == 0].reset_index(drop=True)
 
 
-def _every_weekday(profile: pd.DataFrame) -> pd.DataFrame:
-    """Return weekday, minute, share with the mean profile for weekdays that have none."""
+def _with_weekdays(profile: pd.DataFrame, asked: set[int]) -> pd.DataFrame:
+    """Return weekday, minute, share with the mean profile for the weekdays asked for that have none."""
     own = profile[["weekday", "minute", "share"]]
+    lacking = sorted(asked - set(own["weekday"]))
+    if not lacking:
+        return own
     mean = own.groupby("minute", as_index=False)["share"].sum()
     mean["share"] /= mean["share"].sum()
-    lacking = [day for day in range(7) if day not in set(own["weekday"])]
     table: pd.DataFrame = pd.concat([own, *(mean.assign(weekday=day) for day in lacking)], ignore_index=True)
     return table

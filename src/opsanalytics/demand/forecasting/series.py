@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from opsanalytics.demand import effects as fx
-from opsanalytics.demand.forecasting.profile import day_totals, repeated_times, seasonal_profile, skipped_times, spread
+from opsanalytics.demand.forecasting.profile import day_totals, repeated_times, series_profile, skipped_times, spread
 from opsanalytics.demand.frequency import DAY, grid, interval, is_intraday, is_weekly
 from opsanalytics.demand.models import Ask, Combined, Floats, History, Near, filled, intraday, seasonal_naive
 
@@ -112,8 +112,8 @@ def finish(prepared: Prepared, answer: Combined, near: Near | None = None) -> Se
     points = pd.DataFrame({"ds": prepared.ahead, "yhat": np.maximum(answer.ahead, prepared.floor)})[asked]
     points["naive"] = seasonal_naive(prepared.train, pd.DatetimeIndex(points["ds"]), prepared.job.freq)
     points["deviation"] = answer.deviation[asked]
-    fitted = pd.Series(answer.fitted, prepared.known).reindex(prepared.train.index)
-    return SeriesForecast(prepared.job, points.reset_index(drop=True), answer.model, fitted, answer.note)
+    points = points.reset_index(drop=True)
+    return SeriesForecast(prepared.job, points, answer.model, _fitted(prepared, answer), answer.note)
 
 
 def _periods(y: pd.Series, job: Job) -> Prepared:
@@ -139,8 +139,8 @@ def _days(y: pd.Series, job: Job, first: pd.Timestamp, intervals: pd.Series | No
     stamps = pd.DatetimeIndex(pd.DatetimeIndex(y.index).append(future))
     closed, writes_zero = fx.closed_calendar(y, job.effects, stamps)
     closures = y.index.isin(fx.closure_days(job.effects))
-    ordinary = ~closed[: len(y)] & ~closures
-    train, outage = _without_outages(y[ordinary | ((y != 0).to_numpy() & ~closures)])
+    worked = ~closed[: len(y)] | (y.to_numpy() != 0)
+    train, outage = _without_outages(y[worked & ~closures])
     if train.empty:
         raise ValueError("no open day on record")
     known, ahead = _grids(train, job.end.normalize(), "D")
@@ -172,24 +172,23 @@ def _open_days(prepared: Prepared, answer: Combined) -> tuple[pd.DataFrame, str,
 
     Closed days are left out, or zero where the history writes zeros.
     """
-    job, future = prepared.job, prepared.future
-    ahead = pd.DataFrame({"yhat": answer.ahead, "deviation": answer.deviation}, index=prepared.ahead)
-    fitted = pd.Series(answer.fitted, prepared.known)
-    open_days = future[~prepared.closed]
-    found = ahead.reindex(open_days)
-    share = _closure_share(prepared.shut, fitted.reindex(prepared.shut.index).to_numpy())
-    kept = np.where(open_days.isin(fx.closure_days(job.effects)), share, 1.0)
-    points = pd.DataFrame(
-        {
-            "ds": open_days,
-            "yhat": np.maximum(found["yhat"].to_numpy() * kept, prepared.floor),
-            "naive": seasonal_naive(prepared.train, open_days, "D"),
-            "deviation": found["deviation"].to_numpy() * kept,
-        }
-    )
-    if prepared.writes_zero:
-        points = points.set_index("ds").reindex(future, fill_value=0.0).rename_axis("ds").reset_index()
-    return points, answer.model, fitted.reindex(prepared.train.index)
+    days, opened = prepared.future, ~prepared.closed
+    share = _closure_share(prepared.shut, pd.Series(answer.fitted, prepared.known))
+    kept = np.where(days.isin(fx.closure_days(prepared.job.effects)), share, 1.0)
+    before = len(prepared.ahead) - len(days)  # both end with the horizon
+    yhat = np.where(opened, np.maximum(answer.ahead[before:] * kept, prepared.floor), 0.0)
+    deviation = np.where(opened, answer.deviation[before:] * kept, 0.0)
+    naive = np.zeros(len(days))
+    naive[opened] = seasonal_naive(prepared.train, days[opened], "D")
+    points = pd.DataFrame({"ds": days, "yhat": yhat, "naive": naive, "deviation": deviation})
+    if not prepared.writes_zero:
+        points = points[opened].reset_index(drop=True)
+    return points, answer.model, _fitted(prepared, answer)
+
+
+def _fitted(prepared: Prepared, answer: Combined) -> pd.Series:
+    """Return the forecasts of the past, at the stamps that were learnt from."""
+    return pd.Series(answer.fitted[prepared.ask.recorded], prepared.train.index)
 
 
 def _with_near(prepared: Prepared, y: pd.Series) -> Prepared:
@@ -214,23 +213,21 @@ def _intraday(prepared: Prepared, answer: Combined, near: Near | None) -> Series
     assert totals is not None
     days, model, fitted = _open_days(prepared, answer)
     shape = y if bool((y != 0).any()) else y + 1.0  # zeros only: open is what is on record
-    whole = pd.DatetimeIndex(y.index).normalize().isin(totals.index)
-    history = pd.DataFrame({"unique_id": job.unique_id, "ds": y.index[whole], "y": shape.to_numpy()[whole]})
-    profile = seasonal_profile(history, job.freq)
+    profile = series_profile(shape[pd.DatetimeIndex(y.index).normalize().isin(totals.index)], job.freq)
     span = (job.cutoff.normalize(), job.end.normalize() + DAY, job.freq, job.time_zone)
-    points = spread(days[["ds", "yhat"]], profile, skipped_times(*span), repeated_times(*span))
-    own = (days.set_index("ds")["deviation"] / days.set_index("ds")["yhat"].where(lambda v: v > 0)).fillna(0.0)
-    points["naive"] = seasonal_naive(y, pd.DatetimeIndex(points["ds"]), job.freq)
-    relative = own.reindex(points["ds"].dt.normalize()).to_numpy()
-    counting = _counting_noise(y, totals, profile, job) * np.sqrt(np.maximum(points["yhat"].to_numpy(), 0.0))
-    points["deviation"] = np.hypot(relative * points["yhat"].to_numpy(), counting)
+    points = spread(days, profile, skipped_times(*span), repeated_times(*span))
+    points = points[(points["ds"] > job.cutoff) & (points["ds"] <= job.end)].reset_index(drop=True)
+    yhat, stamps = points["yhat"].to_numpy(), pd.DatetimeIndex(points["ds"])
+    deviation = days.set_index("ds")["deviation"]
+    relative = (deviation / days["yhat"].where(days["yhat"] > 0).to_numpy()).fillna(0.0)
+    counting = _counting_noise(y, totals, profile, job) * np.sqrt(np.maximum(yhat, 0.0))
+    points["naive"] = seasonal_naive(y, stamps, job.freq)
+    points["deviation"] = np.hypot(relative.reindex(stamps.normalize()).to_numpy() * yhat, counting)
     if near is not None:
         points = _nearest(points, prepared.near, near)
-    points = points[(points["ds"] > job.cutoff) & (points["ds"] <= job.end)].reset_index(drop=True)
     # the days are what their intervals add up to, so that no rounding lies between the two
-    sums = points.groupby(points["ds"].dt.normalize())[["yhat", "naive"]].sum()
-    sums["deviation"] = days.set_index("ds")["deviation"].reindex(sums.index)
-    days = sums.rename_axis("ds").reset_index()
+    sums = points.groupby(stamps.normalize())[["yhat", "naive"]].sum()
+    days = sums.assign(deviation=deviation.reindex(sums.index)).reset_index()
     note = _notes(answer.note and f"by day, {answer.note}", prepared.note)
     return SeriesForecast(job, points, f"{model} of days x profile", fitted, note, days, model)
 
@@ -275,21 +272,24 @@ def _notes(*notes: str) -> str:
 
 def _without_outages(train: pd.Series) -> tuple[pd.Series, str]:
     """Drop single zeros of a series that is otherwise far from zero: a day without record, not without demand."""
-    zeros = int((train == 0).sum())
+    zeros = int((train.to_numpy() == 0).sum())
     if not zeros or zeros > max(1, len(train) // 100) or float(train.median()) < 20:
         return train, ""
     return train[train != 0], f"{zeros} {'days' if zeros > 1 else 'day'} at zero taken as not recorded"
 
 
-def _closure_share(actual: pd.Series, expected: np.ndarray) -> float:
+def _closure_share(actual: pd.Series, fitted: pd.Series) -> float:
     """Return which share of the demand past closures left, 0 where there was none to learn from."""
+    if not len(actual):
+        return 0.0
+    expected = fitted.reindex(actual.index).to_numpy()
     known = ~np.isnan(expected) & actual.notna().to_numpy()
     whole = float(expected[known].sum())
     return min(max(float(actual.to_numpy()[known].sum()) / whole, 0.0), 1.0) if whole > 0 else 0.0
 
 
 def _floor(y: pd.Series) -> float:
-    return 0.0 if float(y.min()) >= 0 else -np.inf
+    return 0.0 if float(y.to_numpy().min()) >= 0 else -np.inf
 
 
 def _spread(errors: np.ndarray) -> float:

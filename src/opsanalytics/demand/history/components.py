@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -158,11 +159,11 @@ def anomalies(
     if len(rows) < KNOWN_POINTS:
         notes.append(f"{len(rows)} points have a one-step forecast: from {KNOWN_POINTS} on one can be called unusual.")
         return rows.iloc[:0].assign(z=pd.Series(dtype="float64"), direction=pd.Series(dtype="str"))
-    if multiplicative and bool((rows[["y", "expected"]] <= 0).any(axis=None)):
+    if multiplicative and bool((rows[["y", "expected"]].to_numpy() <= 0).any()):
         raise ValueError("a value or a forecast is not above zero: compare amounts, with multiplicative=False.")
     rows["z"] = _robust_z(rows["y"].to_numpy(), rows["expected"].to_numpy(), multiplicative)
-    rows["direction"] = pd.Series(np.where(rows["z"] > 0, "above", "below"), dtype="str")
-    return rows[rows["z"].abs() > limit].reset_index(drop=True)
+    odd = rows[rows["z"].abs() > limit].reset_index(drop=True)
+    return odd.assign(direction=pd.Series(np.where(odd["z"] > 0, "above", "below"), dtype="str"))
 
 
 def _on_grid(y: pd.Series, freq: str) -> pd.Series:
@@ -315,10 +316,7 @@ def _cycle_smoother(steps: int, width: int, count: int) -> Smoother:
 
 def _date_smoother(date: npt.NDArray[np.int64], days: int) -> Smoother:
     """Return a smoother for one shape of the year: local linear over the dates up to `days` on each side."""
-    dates = np.arange(366)
-    apart = ((dates - dates[:, None] + 183) % 366 - 183) / (days + 1.0)
-    kernel = _tricube(apart, 1.0)
-    first, second = kernel * apart, kernel * apart**2
+    kernel, first, second = _date_kernel(days)
 
     def smooth(values: Floats, weight: Floats) -> Floats:
         w, v = np.bincount(date, weight, 366), np.bincount(date, values * weight, 366)
@@ -331,6 +329,15 @@ def _date_smoother(date: npt.NDArray[np.int64], days: int) -> Smoother:
         return np.asarray(np.where(near > 0, shape - np.average(shape, weights=near > 0), 0.0)[date])
 
     return smooth
+
+
+@lru_cache(maxsize=4)
+def _date_kernel(days: int) -> tuple[Floats, Floats, Floats]:
+    """Return how much each date of the year weighs at each other one, and that times the days between, and squared."""
+    dates = np.arange(366)
+    apart = ((dates - dates[:, None] + 183) % 366 - 183) / (days + 1.0)
+    kernel = _tricube(apart, 1.0)
+    return kernel, kernel * apart, kernel * apart**2
 
 
 def _on_record(known: npt.NDArray[np.bool_], season: Season) -> npt.NDArray[np.bool_]:
@@ -366,25 +373,22 @@ def _indices(components: Components, season: str) -> pd.DataFrame:
     stamps = pd.DatetimeIndex(components.season.index)
     position, occurrence, names = _positions(stamps, season, components.freq)
     remainder = _linear(components.remainder, components)
-    value = _linear(components.season[season], components) + remainder
+    value = (_linear(components.season[season], components) + remainder).to_numpy()
     weight = _bisquare(remainder.to_numpy(), remainder.notna().to_numpy())
-    points = pd.DataFrame({"position": position, "occurrence": occurrence, "value": value, "weight": weight})
-    points = points[value.notna()].assign(weighted=lambda rows: rows["value"] * rows["weight"])
-    sums = points.groupby("position")[["weighted", "weight"]].sum()
-    values = points.groupby(["position", "occurrence"])["value"].mean()
-    found = values.groupby("position").agg(s="std", n="size").assign(middle=sums["weighted"] / sums["weight"])
-    found = found.reindex(list(names))
-    half = stdtrit(found["n"] - 1, 0.9) * found["s"] / np.sqrt(found["n"])
-    ranges: dict[str, Any] = {
-        "index": found["middle"],
-        "lo80": (found["middle"] - half).where(found["n"] >= 2),
-        "hi80": (found["middle"] + half).where(found["n"] >= 2),
-    }
-    table = pd.DataFrame(ranges)
-    table = (
-        np.exp(table) / np.exp(table["index"]).mean() if components.multiplicative else table - table["index"].mean()
-    )
-    return table.rename_axis("position").reset_index().assign(season=season, name=list(names.values()))
+    parts = {"position": position, "occurrence": occurrence, "value": value, "weight": weight}
+    points = pd.DataFrame({name: part[~np.isnan(value)] for name, part in parts.items()})
+    sums = points.assign(weighted=points["value"] * points["weight"]).groupby("position")
+    values = points.groupby(["position", "occurrence"])["value"].mean().groupby("position")
+    n = values.size()
+    middle = (sums["weighted"].sum() / sums["weight"].sum()).reindex(list(names))
+    half = (stdtrit(n - 1, 0.9) * values.std() / np.sqrt(n)).reindex(list(names))  # NaN where n is 1, as the deviation
+    if components.multiplicative:
+        level = np.exp(middle).mean()
+        index, low, high = (np.exp(part) / level for part in (middle, middle - half, middle + half))
+    else:
+        index, low, high = (part - middle.mean() for part in (middle, middle - half, middle + half))
+    columns: dict[str, Any] = {"season": season, "position": list(names), "name": list(names.values())}
+    return pd.DataFrame(columns | {"index": index.array, "lo80": low.array, "hi80": high.array})
 
 
 def _positions(stamps: pd.DatetimeIndex, season: str, freq: str) -> tuple[Any, Any, dict[int, str]]:

@@ -67,9 +67,7 @@ def findings(y: pd.Series, freq: str, effects: pd.DataFrame, fitted: pd.Series, 
         seasonal_indices(parts),
         found,
     )
-    return Findings(
-        *(stacked([frame.assign(**label)], columns) for frame, columns in zip(frames, _COLUMNS, strict=True))
-    )
+    return Findings(*(frame.assign(**label)[columns] for frame, columns in zip(frames, _COLUMNS, strict=True)))
 
 
 _COLUMNS = (EFFECT_SIZE_COLUMNS, ANOMALY_COLUMNS, SHIFT_COLUMNS, INDEX_COLUMNS, STRENGTH_COLUMNS)
@@ -139,7 +137,7 @@ def measured_effects(y: pd.Series, effects: pd.DataFrame, parts: Components) -> 
 
 def _effects(y: pd.Series, freq: str, effects: pd.DataFrame, parts: Components) -> pd.DataFrame:
     if freq != "D":
-        return pd.DataFrame(columns=EFFECT_SIZE_COLUMNS)
+        return stacked([], EFFECT_SIZE_COLUMNS)
     return measured_effects(y, effects, parts)
 
 
@@ -154,7 +152,7 @@ def _autocorrelation(parts: Components) -> float:
 
 def _anomalies(y: pd.Series, fitted: pd.Series) -> pd.DataFrame:
     both = pd.DataFrame({"y": y, "fitted": fitted}).dropna()
-    logs = bool((both > 0).all(axis=None)) and len(both) > 0 and float(both["y"].median()) >= LEAST_TYPICAL
+    logs = bool((both.to_numpy() > 0).all()) and len(both) > 0 and float(both["y"].median()) >= LEAST_TYPICAL
     return anomalies(both["y"], both["fitted"], multiplicative=logs, notes=[])
 
 

@@ -49,7 +49,9 @@ def _look_back(train: pd.Series, stamps: pd.DatetimeIndex, lag: int) -> Floats:
     for extra in range(5):
         source = stamps - pd.to_timedelta(lags + 7 * extra, unit="D")
         found = np.where(np.isnan(found), train.reindex(source).to_numpy(dtype=np.float64), found)
-    return np.where(np.isnan(found), _weekday_mean(train, stamps), found) if np.isnan(found).any() else found
+        if not np.isnan(found).any():
+            return found
+    return np.where(np.isnan(found), _weekday_mean(train, stamps), found)
 
 
 def _weekday_mean(train: pd.Series, stamps: pd.DatetimeIndex) -> Floats:

@@ -209,4 +209,5 @@ def typed(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     kinds = {name: _DTYPES.get(name, "float64") for name in columns}
     if frame.empty:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
-    return frame[list(columns)].astype(kinds)
+    own = frame[list(columns)]
+    return own.astype({name: kind for name, kind in kinds.items() if own[name].dtype != kind})
