@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from opsanalytics.periods import Calendar
-from opsanalytics.settings import Materiality, Settings, SettingsError, parse_settings, read_settings
+from opsanalytics.settings import Materiality, Settings, SettingsError, StaffingRules, parse_settings, read_settings
 
 
 def test_a_folder_without_settings_gets_the_defaults(tmp_path: Path) -> None:
@@ -30,11 +30,23 @@ def test_every_key_is_read() -> None:
             "reports": {"entities": "site", "closed_through": "2026-09"},
             "ledger": {"sign": "debit_credit"},
             "columns": {"ledger": {"amount": "Net amount"}},
+            "staffing": {
+                "overtime_premium": 0.25,
+                "overtime_limit": 0.2,
+                "temporary_premium": 1,
+                "hiring_cost": "150000",
+                "handling_time_spread": 0.1,
+                "understaff_price": 2,
+                "shift_hours": [9, 4.5],
+                "break_minutes": 45,
+                "days_on": 4,
+            },
         }
     )
     assert settings == Settings(
         "Mill", "JPY", 0, "Asia/Tokyo", "JP", Calendar(7, "4-4-5", "last Saturday of June"), "amended", "days",
         Materiality(2500, 0.1, "or"), "site", "2026-09", "debit_credit", {"ledger": {"amount": "Net amount"}},
+        StaffingRules(0.25, 0.2, 1.0, 150000, 0.1, 2.0, (9.0, 4.5), 45, 4),
     )  # fmt: skip
 
 
@@ -59,6 +71,13 @@ def test_every_key_is_read() -> None:
         pytest.param({"fiscal_year": {"calendar": "4-4-5", "year_end": 5}}, "text in quotes", id="year_end"),
         pytest.param({"organisation": {"holidays": ["IE"]}}, "nearest is IE", id="holidays"),
         pytest.param({"organisation": {"time_zone": "Europe"}}, "IANA name", id="a region is no time zone"),
+        pytest.param({"staffing": {"overtime_limt": 0.1}}, "nearest is .staffing. overtime_limit", id="staffing key"),
+        pytest.param({"staffing": {"overtime_limit": 2}}, "from 0 to 1", id="overtime"),
+        pytest.param({"staffing": {"understaff_price": 0.5}}, "1 or more", id="a price below the wage"),
+        pytest.param({"staffing": {"hiring_cost": 2500}}, "in quotes", id="hiring cost"),
+        pytest.param({"staffing": {"shift_hours": [8, 25]}}, r"\[8, 6, 4\]", id="a shift longer than a day"),
+        pytest.param({"staffing": {"shift_hours": 8}}, "lengths of shifts", id="one shift"),
+        pytest.param({"staffing": {"days_on": 8}}, "from 1 to 7", id="days on"),
         pytest.param({"budget": "original"}, "is a section", id="a key where a section belongs"),
     ],
 )

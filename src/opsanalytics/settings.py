@@ -31,6 +31,10 @@ _KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "materiality": ("amount", "share", "mode"),
         "reports": ("entities", "closed_through"),
         "ledger": ("sign",),
+        "staffing": (
+            *("overtime_premium", "overtime_limit", "temporary_premium", "hiring_cost", "handling_time_spread"),
+            *("understaff_price", "shift_hours", "break_minutes", "days_on"),
+        ),
         "columns": (),
     }
 )
@@ -53,6 +57,26 @@ class Materiality:
 
 
 @dataclass(frozen=True)
+class StaffingRules:
+    """What people cost beyond their wage, how far handling times wander, and which shifts there may be.
+
+    Premiums are shares of the wage; `overtime_limit` is a share of the regular paid hours of a month; `hiring_cost` is
+    minor units a hire; `handling_time_spread` the standard deviation of a day's handling time, as a share;
+    `understaff_price` how many hours' wages an hour is worth that one person is short.
+    """
+
+    overtime_premium: float = 0.5
+    overtime_limit: float = 0.10
+    temporary_premium: float = 0.3
+    hiring_cost_cents: int = 0
+    handling_time_spread: float = 0.05
+    understaff_price: float = 3.0
+    shift_hours: tuple[float, ...] = (8.0, 6.0, 4.0)
+    break_minutes: int = 30
+    days_on: int = 5
+
+
+@dataclass(frozen=True)
 class Settings:
     """The organisation's settings; see docs/data.md for the meaning of each key."""
 
@@ -69,6 +93,7 @@ class Settings:
     closed_through: str | None = None
     ledger_sign: str = "natural"
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    staffing: StaffingRules = field(default_factory=StaffingRules)
 
 
 def read_settings(folder: str | Path) -> Settings:
@@ -110,6 +135,7 @@ def parse_settings(document: Mapping[str, Any]) -> Settings:
         entities=_choice(reports, "reports", "entities", ("site",), default.entities),
         closed_through=_closed_through(reports),
         ledger_sign=_choice(document.get("ledger", {}), "ledger", "sign", SIGNS, default.ledger_sign),
+        staffing=_staffing(document.get("staffing", {}), digits),
         columns=_columns(document.get("columns", {})),
     )
 
@@ -199,20 +225,68 @@ def _calendar(content: Mapping[str, Any]) -> Calendar:
 
 def _materiality(content: Mapping[str, Any], digits: int) -> Materiality:
     default = Materiality(amount_cents=10_000 * 10**digits)
-    amount, ratio = content.get("amount"), content.get("share", default.share)
-    cents = default.amount_cents
-    if amount is not None:
-        if not isinstance(amount, str):
-            raise _wrong("materiality", "amount", amount, 'the amount in quotes, for example "10000.00"')
-        try:
-            cents = to_cents(amount, digits)
-        except ValueError:
-            raise _wrong("materiality", "amount", amount, 'a plain amount, for example "10000.00"') from None
-    if not isinstance(ratio, int | float) or isinstance(ratio, bool) or not 0 <= ratio <= 1:
-        raise _wrong("materiality", "share", ratio, "a ratio from 0 to 1, for example 0.05")
+    return Materiality(
+        _amount(content, "materiality", "amount", default.amount_cents, digits),
+        _number(content, "materiality", "share", default.share, 0, 1, "a ratio from 0 to 1, for example 0.05"),
+        _choice(content, "materiality", "mode", MODES, default.mode),
+    )
+
+
+def _staffing(content: Mapping[str, Any], digits: int) -> StaffingRules:
+    default = StaffingRules()
+    premium = "a share of the wage from 0 to 10, for example 0.5"
+
+    def share(key: str, low: float, high: float, expected: str) -> float:
+        return _number(content, "staffing", key, getattr(default, key), low, high, expected)
+
+    return StaffingRules(
+        overtime_premium=share("overtime_premium", 0, 10, premium),
+        overtime_limit=share("overtime_limit", 0, 1, "a share of the paid hours from 0 to 1, for example 0.1"),
+        temporary_premium=share("temporary_premium", 0, 10, premium),
+        hiring_cost_cents=_amount(content, "staffing", "hiring_cost", default.hiring_cost_cents, digits),
+        handling_time_spread=share("handling_time_spread", 0, 1, "a share from 0 to 1, for example 0.05"),
+        understaff_price=share("understaff_price", 1, 1000, "a multiple of the wage, 1 or more, for example 3"),
+        shift_hours=_shift_hours(content, default.shift_hours),
+        break_minutes=_whole(content, "staffing", "break_minutes", default.break_minutes, 0, 240),
+        days_on=_whole(content, "staffing", "days_on", default.days_on, 1, 7),
+    )
+
+
+def _shift_hours(content: Mapping[str, Any], default: tuple[float, ...]) -> tuple[float, ...]:
+    value = content.get("shift_hours", list(default))
+    lengths = value if isinstance(value, list) else []
+    if not lengths or any(not _is_number(hours) or not 0 < hours <= 24 or hours % 0.5 for hours in lengths):
+        raise _wrong("staffing", "shift_hours", value, "the lengths of shifts in half hours, for example [8, 6, 4]")
+    return tuple(float(hours) for hours in lengths)
+
+
+def _amount(content: Mapping[str, Any], section: str, key: str, default: int, digits: int) -> int:
+    """Return an amount in minor units, zero or more."""
+    value = content.get(key)
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise _wrong(section, key, value, 'the amount in quotes, for example "10000.00"')
+    try:
+        cents = to_cents(value, digits)
+    except ValueError:
+        raise _wrong(section, key, value, 'a plain amount, for example "10000.00"') from None
     if cents < 0:
-        raise _wrong("materiality", "amount", amount, "an amount of zero or more")
-    return Materiality(cents, float(ratio), _choice(content, "materiality", "mode", MODES, default.mode))
+        raise _wrong(section, key, value, "an amount of zero or more")
+    return cents
+
+
+def _number(
+    content: Mapping[str, Any], section: str, key: str, default: float, low: float, high: float, expected: str
+) -> float:
+    value = content.get(key, default)
+    if not _is_number(value) or not low <= value <= high:
+        raise _wrong(section, key, value, expected)
+    return float(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _closed_through(content: Mapping[str, Any]) -> str | None:

@@ -8,6 +8,7 @@ cost, and the roster shows the gap. `queues` holds the telephone queues, `worklo
 
 from opsanalytics.staffing.cover.programme import Cover, cover_shifts
 from opsanalytics.staffing.forecast.chain import staffing_forecast
+from opsanalytics.staffing.forecast.change import Change, asked_change
 from opsanalytics.staffing.forecast.result import StaffingForecast, total
 from opsanalytics.staffing.people.clock import aggregate_hours, day_intervals, times_on_clock
 from opsanalytics.staffing.people.hours import fte, gap, paid_hours, relief_factor, scheduled_staff, shrinkage_of
@@ -27,16 +28,19 @@ from opsanalytics.staffing.queues.formulas import (
     wait_quantile,
 )
 from opsanalytics.staffing.queues.requirement import required_agents, staffing_quantiles
+from opsanalytics.staffing.scenarios import scenarios, sensitivity
 from opsanalytics.staffing.standards import StaffingError
 from opsanalytics.staffing.workload import Backlog, backlog, minimum_capacity, workload_hours, workload_staff
 
 __all__ = [
     "Backlog",
+    "Change",
     "Cover",
     "StaffingError",
     "StaffingForecast",
     "abandonment_rate",
     "aggregate_hours",
+    "asked_change",
     "average_speed_of_answer",
     "backlog",
     "cover_shifts",
@@ -54,7 +58,9 @@ __all__ = [
     "paid_hours",
     "relief_factor",
     "required_agents",
+    "scenarios",
     "scheduled_staff",
+    "sensitivity",
     "service_level",
     "shrinkage_of",
     "staffing_forecast",

@@ -84,7 +84,7 @@ def standards_of(tables: Tables, site: str, service: str) -> tuple[list[Standard
         found.append(_standard(row, site, service, share if share is not None else Decimal(0)))
     found.sort(key=lambda standard: standard.valid_from or pd.Timestamp.min)
     for standard in found:
-        _check(standard)
+        checked(standard)
         if standard.wage_rate is None:
             notes.append(f"{service} at {site} has no wage_rate: its cost is missing. Give it in standards.")
         if np.isnan(standard.hours_per_fte):
@@ -187,8 +187,13 @@ def _missing(value: Any) -> bool:
     return value is None or bool(pd.isna(value))
 
 
+def checked(standard: Standard) -> Standard:
+    """Return a standard that can be used; raises StaffingError with the first thing that its method lacks."""
+    _check(standard)
+    return standard
+
+
 def _check(standard: Standard) -> None:
-    """Raise StaffingError with the first thing that the standard's method lacks."""
     who, remedy = f"{standard.service} at {standard.site}", "in standards"
     if standard.method not in METHODS:
         raise StaffingError(f"{who} has the method '{standard.method}': use one of {', '.join(METHODS)} {remedy}.")
@@ -201,6 +206,8 @@ def _check(standard: Standard) -> None:
         raise StaffingError(
             f"{who} has a wage_rate of {standard.wage_rate}: give the cost of a paid hour, 0 or more, {remedy}."
         )
+    if not 0 <= standard.shrinkage < 1:
+        raise StaffingError(f"{who} has a shrinkage of {standard.shrinkage}: it must be a share from 0 to below 1.")
     if standard.method in ("workload", "backlog") and not standard.units_per_hour > 0:
         raise StaffingError(
             f"{who} needs units_per_hour above zero for the method {standard.method}: give it {remedy}."

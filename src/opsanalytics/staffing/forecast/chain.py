@@ -13,25 +13,53 @@ import pandas as pd
 from opsanalytics.formats import ALL
 from opsanalytics.settings import Settings
 from opsanalytics.staffing.forecast.result import PLAN, StaffingForecast, gaps_of, monthly_of, total, typed
-from opsanalytics.staffing.forecast.services import staffed_service
+from opsanalytics.staffing.forecast.services import Service, plan_of, service_of
 from opsanalytics.staffing.standards import StaffingError, Tables
 
 
 def staffing_forecast(
-    forecasts: pd.DataFrame, tables: Tables, settings: Settings, *, period: str, entity: str = ALL
+    forecasts: pd.DataFrame,
+    tables: Tables,
+    settings: Settings,
+    *,
+    period: str,
+    entity: str = ALL,
 ) -> StaffingForecast:
     """How many people does the forecast made at the end of `period` need at `entity`?
 
     `forecasts` is the forecasts frame (site, service, freq, cutoff, ds, yhat, hi60, hi90,
-    reconstructed); the latest cutoff of each service counts. `tables` holds standards, and where
-    given shrinkage, opening_hours, roster and sites. A service that cannot be staffed is named in
-    `notes` with the remedy. `(all)` is the sum of its sites.
+    reconstructed); the latest cutoff of each service counts. Without hi60 and hi90 the median alone is staffed.
+    `tables` holds standards, and where given shrinkage, opening_hours, roster and sites. A service that cannot be
+    staffed is named in `notes` with the remedy. `(all)` is the sum of its sites.
     """
-    current = _latest(forecasts)
-    sites = sorted(current["site"].unique()) if entity == ALL else []
-    if not sites:
-        return _site(current[current["site"] == entity], tables, settings, period, entity)
-    return total([_site(current[current["site"] == site], tables, settings, period, site) for site in sites])
+    sites = sites_of(forecasts, entity)
+    parts = [_site(forecasts, tables, settings, period, site) for site in sites]
+    return total(parts) if sites != [entity] else parts[0]
+
+
+def sites_of(forecasts: pd.DataFrame, entity: str) -> list[str]:
+    """Return the sites that an entity is the sum of: of `(all)` those with a forecast, else itself."""
+    sites = sorted(_latest(forecasts)["site"].unique()) if entity == ALL else []
+    return sites or [entity]
+
+
+def services_of(
+    forecasts: pd.DataFrame, tables: Tables, settings: Settings, site: str
+) -> tuple[list[Service], list[str]]:
+    """Return the work of every service of a site, and notes on those that cannot be staffed."""
+    current, zone = _latest(forecasts), _time_zone(tables, settings, site)
+    current = current[current["site"] == site]
+    found, notes = list[Service](), list[str]()
+    if current.empty:
+        notes.append(f"{site} has no demand forecast, so no staff is computed: run seasonal demand for it first.")
+    for service, rows in current.groupby("service", sort=True):
+        try:
+            found.append(service_of(rows, tables, settings, site, str(service), zone))
+        except StaffingError as error:
+            notes.append(str(error))
+            continue
+        notes.extend(found[-1].notes)
+    return found, notes
 
 
 def _latest(forecasts: pd.DataFrame) -> pd.DataFrame:
@@ -40,19 +68,9 @@ def _latest(forecasts: pd.DataFrame) -> pd.DataFrame:
     return made[made["cutoff"] == newest]
 
 
-def _site(current: pd.DataFrame, tables: Tables, settings: Settings, period: str, site: str) -> StaffingForecast:
-    plans, notes = list[pd.DataFrame](), list[str]()
-    zone = _time_zone(tables, settings, site)
-    if current.empty:
-        notes.append(f"{site} has no demand forecast, so no staff is computed: run seasonal demand for it first.")
-    for service, rows in current.groupby("service", sort=True):
-        try:
-            plan, remarks = staffed_service(rows, tables, settings, site, str(service), zone)
-        except StaffingError as error:
-            notes.append(str(error))
-            continue
-        notes.extend(remarks)
-        plans.append(plan)
+def _site(forecasts: pd.DataFrame, tables: Tables, settings: Settings, period: str, site: str) -> StaffingForecast:
+    services, notes = services_of(forecasts, tables, settings, site)
+    plans = [plan_of(service, settings) for service in services]
     detail = pd.concat(plans, ignore_index=True) if plans else pd.DataFrame(columns=[*PLAN, "period", "fte", "whole"])
     detail, remarks = _with_roster(detail, tables, site)
     plan = typed(detail[PLAN].sort_values(["service", "ds", "freq", "quantile"], kind="stable", ignore_index=True))

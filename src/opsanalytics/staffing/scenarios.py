@@ -1,0 +1,126 @@
+"""Scenarios: what if volume, handling time, absence, the promise or the wage move?
+
+A scenario is staffed by the whole chain, whose steps round people up, so that it is no rule of three. It is compared
+over the first twelve months to come, at the median of the forecast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from opsanalytics.formats import ALL
+from opsanalytics.periods import shift
+from opsanalytics.settings import Settings
+from opsanalytics.staffing.forecast.chain import services_of, sites_of
+from opsanalytics.staffing.forecast.change import Change
+from opsanalytics.staffing.forecast.costs import month_cents, paid_hours
+from opsanalytics.staffing.forecast.services import BASE, Service
+from opsanalytics.staffing.standards import Tables
+
+SCENARIOS = ["site", "service", "scenario", "required_hours", "required_fte", "staff_cost_cents"]
+SENSITIVITY = ["driver", "low", "high", "low_cents", "base_cents", "high_cents"]
+MONTHS = 12
+AS_IT_IS = Change(BASE)
+#: What moves in the sensitivity, and by how much either way: shares, and points of shrinkage and service level.
+DRIVERS: Mapping[str, float] = MappingProxyType(
+    {"volume": 0.10, "handling_time": 0.10, "shrinkage": 0.02, "service_level": 0.05, "wage": 0.05}
+)
+
+
+def scenarios(
+    forecasts: pd.DataFrame,
+    tables: Tables,
+    settings: Settings,
+    changes: Sequence[Change],
+    *,
+    period: str,
+    entity: str = ALL,
+) -> pd.DataFrame:
+    """What would each change need and cost in the twelve months to come? DataFrame of SCENARIOS, "base" first.
+
+    Arguments as in `staffing_forecast`. Paid hours; the mean FTE of the months; cost in minor units, missing where the
+    service has no wage. The months are the first twelve that the base staffs whole.
+    """
+    chain = _Chain(forecasts, tables, settings, period, entity)
+    return pd.concat([chain.over_the_year(change) for change in (AS_IT_IS, *changes)], ignore_index=True)
+
+
+def sensitivity(
+    forecasts: pd.DataFrame, tables: Tables, settings: Settings, *, period: str, entity: str = ALL
+) -> pd.DataFrame:
+    """How much does the cost of the twelve months to come move with each driver? DataFrame of SENSITIVITY.
+
+    Each driver moves by DRIVERS down and up, the others stay. Cents of all services that have a wage; no rows where
+    none has. A driver that moves no cost (a service level where nobody queues) has no row.
+    """
+    chain = _Chain(forecasts, tables, settings, period, entity)
+    base = chain.cost(AS_IT_IS)
+    if base is None:
+        return pd.DataFrame(columns=SENSITIVITY).astype(_kinds(SENSITIVITY))
+    rows = []
+    for driver, step in DRIVERS.items():
+        low, high = (chain.cost(_moved(driver, way)) for way in (-step, step))
+        if (low, high) != (base, base):
+            rows.append((driver, -step, step, low, base, high))
+    return pd.DataFrame(rows, columns=SENSITIVITY).astype(_kinds(SENSITIVITY))
+
+
+def _moved(driver: str, by: float) -> Change:
+    changes: dict[str, Any] = {driver: by}
+    return replace(AS_IT_IS, name=driver, **changes)
+
+
+class _Chain:
+    """The work of the months to come, staffed for one change after another."""
+
+    def __init__(self, forecasts: pd.DataFrame, tables: Tables, settings: Settings, period: str, entity: str) -> None:
+        end = pd.Timestamp(settings.calendar.last_day(shift(period, MONTHS + 1))) + pd.Timedelta(days=1)
+        median = forecasts[forecasts["ds"] < end].drop(columns=["hi60", "hi90"], errors="ignore")
+        self.entity, self.settings = entity, settings
+        self.services = [
+            service for site in sites_of(median, entity) for service in services_of(median, tables, settings, site)[0]
+        ]
+        held = {month for service in self.services for work in service.works for month in work.rows["period"].unique()}
+        partial = {service.partial for service in self.services}
+        self.months = sorted(month for month in held - partial if month > period)[:MONTHS]
+
+    def over_the_year(self, change: Change) -> pd.DataFrame:
+        """Return hours, mean FTE and cost of each service under a change, over the months."""
+        found = [
+            (service.site, service.service, change.name, *self._year(service, change)) for service in self.services
+        ]
+        rows = pd.DataFrame(found, columns=SCENARIOS).astype(_kinds(SCENARIOS))
+        if self.entity == ALL:
+            rows["site"] = ALL
+        sums = rows.groupby(SCENARIOS[:3], sort=True).sum(skipna=False)
+        return sums.reset_index().astype(_kinds(SCENARIOS))
+
+    def cost(self, change: Change) -> int | None:
+        """Return the cost of the months under a change, of the services that have a wage."""
+        found = [self._year(service, change)[2] for service in self.services]
+        known = [cents for cents in found if cents is not None]
+        return sum(known) if known else None
+
+    def _year(self, service: Service, change: Change) -> tuple[float, float, int | None]:
+        """Return paid hours, mean FTE and cost, none where a standard has no wage."""
+        hours, people, cents = 0.0, 0.0, list[int]()
+        for work in service.works:
+            standard = change.of_standard(work.standard)
+            worked = pd.Series(work.staff(standard, 1 + change.volume).worked_s).groupby(work.rows["period"]).sum()
+            worked = worked[worked.index.isin(self.months)]
+            paid = float(paid_hours(worked.to_numpy().astype(np.float64), standard).sum())
+            hours, people = hours + paid, people + paid / standard.hours_per_fte
+            if standard.wage_rate is not None:
+                cents.append(int(month_cents(worked, standard, self.settings).sum()))
+        return hours, people / max(len(self.months), 1), sum(cents) if len(cents) == len(service.works) else None
+
+
+def _kinds(columns: Sequence[str]) -> dict[str, str]:
+    text = ("site", "service", "scenario", "driver")
+    return {name: "str" if name in text else "Int64" if name.endswith("cents") else "float64" for name in columns}
