@@ -112,7 +112,7 @@ def staff(
 
 def sites_with_demand(inputs: sources.Inputs, period: str) -> list[str]:
     """Return the sites with any demand up to `period`, `(unassigned)` included; LookupError when there is none."""
-    sites = sorted(inputs.volumes(period)["site"].unique())
+    sites = sorted({site for site, _ in inputs.served(period)})
     if not sites:
         raise LookupError(f"There is no demand up to {period}: add rows to the demand table or choose a later period.")
     return sites

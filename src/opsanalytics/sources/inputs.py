@@ -24,7 +24,7 @@ import pandas as pd
 from opsanalytics.formats import ALL, UNASSIGNED, nearest
 from opsanalytics.periods import Calendar, is_month
 from opsanalytics.schemas import LARGE, TABLES, Table
-from opsanalytics.settings import Materiality, Settings
+from opsanalytics.settings import Materiality, Settings, StaffingRules
 from opsanalytics.sources.cells import frame_of, storable
 from opsanalytics.sources.control import CONTROL_COLUMNS
 from opsanalytics.sources.faults import FAULT_COLUMNS, QUARANTINE_COLUMNS, DataError
@@ -168,13 +168,13 @@ class Inputs:
         LookupError for an entity that is none.
         """
         self._need("demand")
-        if entity not in (*self.entities(), UNASSIGNED):
-            raise LookupError(f"'{entity}' is no entity; the nearest is '{nearest(entity, self.entities())}'.")
         query = (
             f"SELECT site, service, unit, freq, ds, y FROM {self._relation('demand')} "
             f"WHERE {_UP_TO} AND (? OR site = ?) ORDER BY site, service, ds"
         )
         frame = self._frame(query, [*self._until(period), entity == ALL, entity])
+        if frame.empty and entity not in (*self.entities(), UNASSIGNED):
+            raise LookupError(f"'{entity}' is no entity; the nearest is '{nearest(entity, self.entities())}'.")
         texts = dict.fromkeys(("site", "service", "unit", "freq"), "str")
         return frame.astype({**texts, "ds": "datetime64[us]", "y": "float64"})
 
@@ -343,4 +343,8 @@ def _report(con: duckdb.DuckDBPyConnection, path: Path, columns: tuple[str, ...]
 
 def _settings(document: dict[str, Any]) -> Settings:
     calendar, materiality = Calendar(**document.pop("calendar")), Materiality(**document.pop("materiality"))
-    return Settings(**document, calendar=calendar, materiality=materiality)
+    rules = document.pop("staffing", {})
+    staffing = StaffingRules(
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in rules.items()}
+    )
+    return Settings(**document, calendar=calendar, materiality=materiality, staffing=staffing)
