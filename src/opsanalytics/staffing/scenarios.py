@@ -20,11 +20,10 @@ from opsanalytics.settings import Settings
 from opsanalytics.staffing.forecast.chain import services_of, sites_of
 from opsanalytics.staffing.forecast.change import Change
 from opsanalytics.staffing.forecast.costs import month_cents, paid_hours
+from opsanalytics.staffing.forecast.result import SCENARIOS, SENSITIVITY, nothing, typed
 from opsanalytics.staffing.forecast.services import BASE, Service
 from opsanalytics.staffing.standards import Tables
 
-SCENARIOS = ["site", "service", "scenario", "required_hours", "required_fte", "staff_cost_cents"]
-SENSITIVITY = ["driver", "low", "high", "low_cents", "base_cents", "high_cents"]
 MONTHS = 12
 AS_IT_IS = Change(BASE)
 #: What moves in the sensitivity, and by how much either way: shares, and points of shrinkage and service level.
@@ -62,13 +61,13 @@ def sensitivity(
     chain = _Chain(forecasts, tables, settings, period, entity)
     base = chain.cost(AS_IT_IS)
     if base is None:
-        return pd.DataFrame(columns=SENSITIVITY).astype(_kinds(SENSITIVITY))
+        return nothing(SENSITIVITY)
     rows = []
     for driver, step in DRIVERS.items():
         low, high = (chain.cost(_moved(driver, way)) for way in (-step, step))
         if (low, high) != (base, base):
             rows.append((driver, -step, step, low, base, high))
-    return pd.DataFrame(rows, columns=SENSITIVITY).astype(_kinds(SENSITIVITY))
+    return typed(pd.DataFrame(rows, columns=SENSITIVITY))
 
 
 def _moved(driver: str, by: float) -> Change:
@@ -95,11 +94,11 @@ class _Chain:
         found = [
             (service.site, service.service, change.name, *self._year(service, change)) for service in self.services
         ]
-        rows = pd.DataFrame(found, columns=SCENARIOS).astype(_kinds(SCENARIOS))
+        rows = typed(pd.DataFrame(found, columns=SCENARIOS))
         if self.entity == ALL:
             rows["site"] = ALL
         sums = rows.groupby(SCENARIOS[:3], sort=True).sum(skipna=False)
-        return sums.reset_index().astype(_kinds(SCENARIOS))
+        return typed(sums.reset_index())
 
     def cost(self, change: Change) -> int | None:
         """Return the cost of the months under a change, of the services that have a wage."""
@@ -119,8 +118,3 @@ class _Chain:
             if standard.wage_rate is not None:
                 cents.append(int(month_cents(worked, standard, self.settings).sum()))
         return hours, people / max(len(self.months), 1), sum(cents) if len(cents) == len(service.works) else None
-
-
-def _kinds(columns: Sequence[str]) -> dict[str, str]:
-    text = ("site", "service", "scenario", "driver")
-    return {name: "str" if name in text else "Int64" if name.endswith("cents") else "float64" for name in columns}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -17,6 +17,20 @@ PLAN = [
 ]  # fmt: skip
 MONTHLY = ["site", "service", "period", "required_hours", "required_fte", "staff_cost_cents"]
 GAPS = ["site", "service", "ds", "required", "scheduled", "rostered", "gap"]
+RISK = [
+    *("site", "service", "quantile", "hours", "cost_cents"),
+    *("attained", "attained_low", "intervals_missed", "months_missed"),
+]
+WORKFORCE = [
+    *("site", "service", "alternative", "period", "required_fte", "headcount", "effective_fte"),
+    *("leavers", "joiners", "hires", "gap_fte", "overtime_hours", "temporary_hours"),
+    *("staff_cents", "overtime_cents", "temporary_cents", "hiring_cents"),
+]
+PAYROLL = ["period", "staff_cost_cents", "budget_cents", "difference_cents"]
+SCENARIOS = ["site", "service", "scenario", "required_hours", "required_fte", "staff_cost_cents"]
+SENSITIVITY = ["driver", "low", "high", "low_cents", "base_cents", "high_cents"]
+
+_TEXT = ("site", "service", "freq", "scenario", "period", "alternative", "driver")
 
 
 @dataclass(frozen=True)
@@ -27,8 +41,10 @@ class StaffingForecast:
     computed: volume in the service's unit, `required` people at work, `scheduled` people (with
     those absent), `rostered` people (NaN without a roster), paid `hours`, `cost_cents` (missing
     without a wage). `monthly` sums the median by month: paid hours, FTE, cost. `gaps` holds the
-    median's rows that the roster covers, gap = rostered - scheduled. `notes` are sentences on what
-    was left out or assumed. `minor_digits` is the number of decimals of the `currency`.
+    median's rows that the roster covers, gap = rostered - scheduled. What follows may be empty: `risk` of missing
+    the promise at each quantile, `workforce` of the months to come by alternative, `payroll` against its budget,
+    `scenarios` and the `sensitivity` of cost. `notes` are sentences on what was left out or assumed.
+    `minor_digits` is the number of decimals of the `currency`.
     """
 
     period: str
@@ -39,6 +55,11 @@ class StaffingForecast:
     monthly: pd.DataFrame
     gaps: pd.DataFrame
     notes: tuple[str, ...]
+    risk: pd.DataFrame = field(default_factory=lambda: nothing(RISK))
+    workforce: pd.DataFrame = field(default_factory=lambda: nothing(WORKFORCE))
+    payroll: pd.DataFrame = field(default_factory=lambda: nothing(PAYROLL))
+    scenarios: pd.DataFrame = field(default_factory=lambda: nothing(SCENARIOS))
+    sensitivity: pd.DataFrame = field(default_factory=lambda: nothing(SENSITIVITY))
 
 
 def total(parts: Sequence[StaffingForecast]) -> StaffingForecast:
@@ -81,10 +102,14 @@ def gaps_of(plan: pd.DataFrame) -> pd.DataFrame:
     return median.assign(gap=gap(median["scheduled"], median["rostered"]))[GAPS].reset_index(drop=True)
 
 
+def nothing(columns: Sequence[str]) -> pd.DataFrame:
+    """Return a frame without rows, its columns typed."""
+    return typed(pd.DataFrame(columns=list(columns)))
+
+
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Give the columns their types: text, times, float64, and nullable whole cents."""
-    kinds = {"ds": "datetime64[us]", "cost_cents": "Int64", "staff_cost_cents": "Int64"}
-    text = ("site", "service", "freq", "scenario", "period")
+    kinds = {"ds": "datetime64[us]", **dict.fromkeys(_TEXT, "str")}
     return frame.astype(
-        {name: kinds.get(name, "str" if name in text else "float64") for name in frame.columns}
+        {name: kinds.get(name, "Int64" if name.endswith("_cents") else "float64") for name in frame.columns}
     ).reset_index(drop=True)
