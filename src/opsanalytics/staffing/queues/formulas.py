@@ -20,11 +20,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from opsanalytics.staffing.numbers import Array, arrays, plain, refuse, refuse_times, refuse_volume
 from opsanalytics.staffing.queues.special import log_upper_ratio, waiting
 
 DEFINITIONS = ("served_of_offered", "short_abandons_excluded")
+FOREVER = 1e200  # seconds: as good as an endless target, without infinity times zero
 _POWERS_OF_TEN = np.array([float(f"1e{power}") for power in range(23)])  # the powers that a double holds exactly
 
 
@@ -58,7 +60,7 @@ def max_load(agents: npt.ArrayLike, blocking: npt.ArrayLike) -> Any:
     """
     staff, share = arrays(agents, blocking)
     refuse(~((share > 0) & (share < 1)), "blocking", share, "must lie between 0 and 1, for example 0.01.")
-    refuse(~(staff >= 0), "agents", staff, "is negative or missing: give zero or more.")
+    refuse(~((staff >= 0) & np.isfinite(staff)), "agents", staff, "is no finite number of zero or more: give that.")
     low, high = np.full(staff.shape, -745.0), np.log((staff + 1) / (1 - share))
     for _ in range(70):
         middle = (low + high) / 2
@@ -236,11 +238,7 @@ def answered_within(queue: Queue, seconds: Array) -> Array:
     impatient = ~queue.patient
     if impatient.any():
         late = np.array(late)
-        agents, load, rate, log_sum, decay, fade = _impatient(queue, seconds, impatient)
-        x, y = agents * rate, load * rate
-        ahead, _ = waiting(x + 1, y * fade)
-        with np.errstate(under="ignore"):
-            late[impatient] = queue.lost[impatient] + x / (x + 1) * fade * np.exp(ahead - log_sum + decay)
+        late[impatient] = queue.lost[impatient] + _outlasting(queue, seconds, impatient, served=1)
     return np.clip(1 - queue.delayed * late, 0.0, 1.0)
 
 
@@ -286,7 +284,7 @@ def _answered(queue: Queue, seconds: Array, definition: str) -> Array:
         return served
     base = served + _still_waiting(queue, seconds)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(base > 0, served / base, 1.0)
+        share = np.where(base > 0, served / base, np.where(queue.agents > 0, 1.0, 0.0))
     return np.where(queue.patient, served, share)
 
 
@@ -296,9 +294,7 @@ def _still_waiting(queue: Queue, seconds: Array) -> Array:
     impatient = ~queue.patient
     if impatient.any():
         late = np.array(late)
-        agents, load, rate, log_sum, decay, fade = _impatient(queue, seconds, impatient)
-        ahead, _ = waiting(agents * rate, load * rate * fade)
-        late[impatient] = fade * np.exp(ahead - log_sum + decay)
+        late[impatient] = _outlasting(queue, seconds, impatient, served=0)
     return queue.delayed * late
 
 
@@ -308,28 +304,35 @@ def _decay(queue: Queue, seconds: Array) -> Array:
     return np.exp(-spare * seconds / queue.handling)
 
 
-def _impatient(
-    queue: Queue, seconds: Array, where: npt.NDArray[np.bool_]
-) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Return agents, load, patience in handling times, log A, log decay, exp(-t / patience) where people hang up.
+def _outlasting(queue: Queue, seconds: Array, where: npt.NDArray[np.bool_], served: int) -> Array:
+    """Of those who have to wait and may hang up, the share still there after `seconds` (and `served` later, if 1).
 
-    The decay is (arrivals * (1 - exp(-t/p)) * p - departures * t), written so that a long patience
-    subtracts nothing large.
+    With x, y as in `waiting`, f = exp(-t/p) and P the regularised incomplete gamma function it is f P(x, yf) / P(x, y)
+    for all who are still there and (x/y) P(x + 1, yf) / P(x, y) for those served later. With agents to spare P
+    underflows: there it goes by `waiting` and the decay w, in which a long patience subtracts nothing large.
     """
-    agents, load, handling = queue.agents[where], queue.load[where], queue.handling[where]
-    patience, wait = queue.patience[where], seconds[where]
+    wait, patience, handling = seconds[where], queue.patience[where], queue.handling[where]
+    agents, load, log_sum = queue.agents[where], queue.load[where], queue.log_sum[where]
     with np.errstate(divide="ignore", invalid="ignore"):
         spent = np.where(wait > 0, wait / patience, 0.0)
         slowed = np.where(spent > 0, -np.expm1(-spent) / spent, 1.0)
         slowed = np.where(np.isinf(spent), 0.0, slowed)
-    return (
-        agents,
-        load,
-        patience / handling,
-        queue.log_sum[where],
-        (load * slowed - agents) * wait / handling,
-        np.exp(-spent),
-    )
+    fade, decay = np.exp(-spent), (load * slowed - agents) * wait / handling
+    x, y = agents * patience / handling, load * patience / handling
+    crowded = y > x
+    spacious = ~crowded
+    share = np.empty(x.shape)
+    with np.errstate(under="ignore"):
+        if crowded.any():
+            some, more, left = x[crowded], y[crowded], fade[crowded]
+            share[crowded] = special.gammainc(some + served, more * left) / special.gammainc(some, more)
+            share[crowded] *= some / more if served else left
+        if spacious.any():
+            some, more, left = x[spacious], y[spacious], fade[spacious]
+            ahead, _ = waiting(some + served, more * left)
+            share[spacious] = left * np.exp(ahead - log_sum[spacious] + decay[spacious])
+            share[spacious] *= some / (some + 1) if served else 1.0
+    return share
 
 
 def _queue(
@@ -346,12 +349,13 @@ def _queue(
     refuse_times(aht_s=handling)
     refuse(~(target >= 0), name, target, "is negative or missing: give zero or more.")
     refuse(patience < 0, "patience_s", patience, "is negative: give the mean patience in seconds, or leave it out.")
-    return steady_state(staff, erlangs, handling, np.where(np.isnan(patience), np.inf, patience), target)
+    endless = np.where(np.isnan(patience), np.inf, patience)
+    return steady_state(staff, erlangs, handling, endless, np.minimum(target, FOREVER))
 
 
 def _staff_and_load(agents: npt.ArrayLike, load: npt.ArrayLike) -> tuple[Array, Array]:
     staff, erlangs = arrays(agents, load)
-    refuse(~(staff >= 0), "agents", staff, "is negative or missing: give zero or more.")
+    refuse(~((staff >= 0) & np.isfinite(staff)), "agents", staff, "is no finite number of zero or more: give that.")
     refuse(
         ~((erlangs >= 0) & np.isfinite(erlangs)),
         "load",

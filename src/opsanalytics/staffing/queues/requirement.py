@@ -21,6 +21,8 @@ from opsanalytics.staffing.queues.formulas import DEFINITIONS, Queue
 
 _SLACK = 1 + 1e-12  # a criterion met exactly is met, whatever the last bit says
 _NOISE = 1e-9  # how far from a whole number a quotient of floats may stray
+_MOST = 1e7  # erlangs or agents: more than that is a mistake in the units
+_ROWS_AT_ONCE = 16_384  # so many rows stay in the processor's cache
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -48,11 +50,12 @@ def required_agents(
     the criteria are a service level within `target_s` seconds, a highest probability of waiting, a
     longest mean wait, a highest occupancy and a highest abandonment (which needs `patience_s`).
     All arguments broadcast; the answer is int64 of their shape (int where all are scalars). No
-    volume needs `minimum` agents (none by default). Where `patience_s` is left out or NaN nobody
-    hangs up and the answer is above the load (stable).
+    volume needs `minimum` agents (none by default), any other at least one: without agents there is
+    no speed of answer and no occupancy. Where `patience_s` is left out or NaN nobody hangs up and the
+    answer is above the load (stable).
     Raises ValueError, with a remedy, where a row has no criterion, a service level of 1 or more
     (no number of agents promises that), a criterion outside its range, a negative, missing or
-    infinite volume, or a handling time not above zero.
+    infinite volume, a handling time not above zero, or a load above ten million erlangs.
     """
     if definition not in DEFINITIONS:
         raise ValueError(f"definition '{definition}' is unknown: use one of {', '.join(DEFINITIONS)}.")
@@ -74,15 +77,17 @@ def required_agents(
         max_occupancy, patience_s, max_abandonment, minimum,
     )  # fmt: skip
     shape = values[0].shape
-    rows: Rows = {name: np.ravel(value) for name, value in zip(names, values, strict=True)}
+    rows: Rows = {name: value.reshape(-1) for name, value in zip(names, values, strict=True)}
     _check(rows)
-    rows["load"] = rows["volume"] * rows["aht"] / rows["interval"]
+    rows["load"] = _load(rows)
+    rows["target"] = np.minimum(rows["target"], formulas.FOREVER)
     agents = np.ceil(rows["minimum"]).astype(np.int64)
     endless = np.isnan(rows["patience"]) | np.isinf(rows["patience"])
     for some, search in ((endless, _erlang_c), (~endless, _erlang_a)):
         chosen = np.flatnonzero(some & (rows["load"] > 0))
-        if chosen.size:
-            agents[chosen] = search({name: value[chosen] for name, value in rows.items()}, definition)
+        for start in range(0, chosen.size, _ROWS_AT_ONCE):
+            part = chosen[start : start + _ROWS_AT_ONCE]
+            agents[part] = search({name: value[part] for name, value in rows.items()}, definition)
     return agents.reshape(shape) if shape else int(agents[0])
 
 
@@ -113,7 +118,7 @@ def _check(rows: Rows) -> None:
     refuse_volume(rows["volume"])
     refuse_times(aht_s=rows["aht"], interval_s=rows["interval"])
     refuse(~(rows["minimum"] >= 0), "minimum", rows["minimum"], "is negative or missing: give 0 or more agents.")
-    refuse(np.isinf(rows["minimum"]), "minimum", rows["minimum"], "is no number of agents: give a finite number.")
+    refuse(rows["minimum"] > _MOST, "minimum", rows["minimum"], "is no number of agents: give a smaller one.")
     refuse(rows["level"] >= 1, "service_level", rows["level"],
            "cannot be promised by any number of agents: ask for less than 1, for example 0.95.")  # fmt: skip
     refuse(rows["level"] < 0, "service_level", rows["level"], "is negative: give a share from 0 to below 1.")
@@ -126,12 +131,12 @@ def _check(rows: Rows) -> None:
         ("abandonment", "max_abandonment"),
     ):
         refuse(rows[key] <= 0, name, rows[key], "is not above zero: no number of agents reaches that.")
-    refuse(
-        rows["occupancy"] > 1,
-        "max_occupancy",
-        rows["occupancy"],
-        "is above 1: give a share of the agents' time, for example 0.85.",
-    )
+    for key, name, sentence in (
+        ("wait", "max_wait_probability", "is above 1: give a share of those who call, for example 0.2."),
+        ("occupancy", "max_occupancy", "is above 1: give a share of the agents' time, for example 0.85."),
+        ("abandonment", "max_abandonment", "is above 1: give a share of those who call, for example 0.05."),
+    ):
+        refuse(rows[key] > 1, name, rows[key], sentence)
     refuse(
         rows["patience"] < 0,
         "patience_s",
@@ -148,18 +153,22 @@ def _check(rows: Rows) -> None:
         )
 
 
+def _load(rows: Rows) -> Array:
+    """Return the erlangs of each row, and refuse what no queue has."""
+    with np.errstate(over="ignore", under="ignore"):
+        load = rows["volume"] * rows["aht"] / rows["interval"]
+        crowd = load / rows["occupancy"]
+    units = "erlangs is beyond any queue: check the units of volume, aht_s and interval_s."
+    refuse(load > _MOST, "The load of", load, units)
+    refuse(crowd > 100 * _MOST, "max_occupancy", rows["occupancy"], "is too low: give a share, for example 0.85.")
+    return load
+
+
 def _erlang_c(rows: Rows, definition: str) -> Ints:
     """Climb from the smallest stable number with B(n+1) = aB / (n + 1 + aB)."""
     load = rows["load"]
-    whole = np.round(load)
-    stable = (
-        np.where(
-            np.abs(load - whole) <= _NOISE * np.maximum(whole, 1), np.maximum(whole, np.floor(load)), np.floor(load)
-        )
-        + 1
-    )
     crowd = np.where(np.isnan(rows["occupancy"]), 0.0, load / rows["occupancy"])
-    agents = np.maximum.reduce([stable, _ceiling(crowd), np.ceil(rows["minimum"])])
+    agents = np.maximum.reduce([np.floor(_settled(load)) + 1, np.ceil(_settled(crowd)), np.ceil(rows["minimum"])])
     miss = np.where(np.isnan(rows["level"]), np.inf, 1 - rows["level"]) * _SLACK
     pace = np.where(np.isnan(rows["level"]), 0.0, rows["target"] / rows["aht"])
     wait = np.where(np.isnan(rows["wait"]), np.inf, rows["wait"]) * _SLACK
@@ -173,7 +182,7 @@ def _erlang_c(rows: Rows, definition: str) -> Ints:
             delayed = agents * blocking / (spare + load * blocking)
             met = (delayed <= wait) & (delayed * np.exp(-spare * pace) <= miss) & (delayed <= asa * spare)
             answer[active[met]] = agents[met]
-            left = ~met
+            left = np.flatnonzero(~met)
             active, load, agents, blocking = active[left], load[left], agents[left] + 1, blocking[left]
             miss, pace, wait, asa = miss[left], pace[left], wait[left], asa[left]
             blocking = load * blocking / (agents + load * blocking)
@@ -182,7 +191,7 @@ def _erlang_c(rows: Rows, definition: str) -> Ints:
 
 def _erlang_a(rows: Rows, definition: str) -> Ints:
     """Bracket the answer outward from the load, then halve: `low` fails (or is below the minimum), `high` holds."""
-    floor = np.ceil(rows["minimum"])
+    floor = np.maximum(np.ceil(rows["minimum"]), 1.0)
     low, high = floor - 1, np.full(floor.shape, np.inf)
     probe, step = np.maximum(np.ceil(rows["load"]), floor), np.ones(floor.shape)
     active = np.arange(floor.size)
@@ -225,7 +234,7 @@ def _delayed(queue: Queue) -> Array:
     return queue.delayed
 
 
-def _ceiling(values: Array) -> Array:
-    """Round up, but leave a whole number that floats have nudged where it is."""
+def _settled(values: Array) -> Array:
+    """Put a number that floats have nudged off a whole number back on it."""
     nearest = np.round(values)
-    return np.where(np.abs(values - nearest) <= _NOISE * np.maximum(nearest, 1), nearest, np.ceil(values))
+    return np.where(np.abs(values - nearest) <= _NOISE * np.maximum(nearest, 1), nearest, values)
