@@ -54,3 +54,15 @@ def headcount_plan(
         sizes = [size for _, size in cohorts]
         rows.append((settled + sum(sizes), settled + sum(w * s for w, s in zip(worth, sizes, strict=True))))
     return pd.DataFrame(rows, columns=["headcount", "effective_fte"], dtype="float64")
+
+
+def linear_ramp(months: int) -> tuple[float, ...]:
+    """How much of a person is a newcomer in each of the `months` until fully productive?
+
+    Productivity grows evenly from none to all, and a month counts at its middle: (k + 1/2) / months in
+    month k = 0, 1, ...; a quarter and three quarters for two months, nothing to learn for none.
+    Raises ValueError for a negative number of months.
+    """
+    if months < 0:
+        raise ValueError(f"ramp months {months} is negative: give the months until fully productive, 0 for at once.")
+    return tuple((k + 0.5) / months for k in range(months))
