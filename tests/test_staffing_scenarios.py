@@ -141,6 +141,7 @@ def test_a_change_that_leaves_nobody_at_work_is_refused() -> None:
 
 def test_the_sensitivity_moves_one_driver_at_a_time() -> None:
     table = staffing.sensitivity(both(), {"standards": standards()}, SETTINGS, period=PERIOD).set_index("driver")
+    assert table["base_cents"].nunique() == 1
     assert list(table.index) == ["volume", "handling_time", "shrinkage", "service_level", "wage"]
     assert (table["low_cents"] < table["base_cents"]).all()
     assert (table["base_cents"] < table["high_cents"]).all()
@@ -148,10 +149,11 @@ def test_the_sensitivity_moves_one_driver_at_a_time() -> None:
     assert table.loc["volume", "high_cents"] == cents
 
 
-def test_a_driver_that_moves_nothing_has_no_row_and_without_wages_there_is_none() -> None:
+def test_a_promise_moves_no_cost_where_nobody_queues_and_without_wages_there_is_no_row() -> None:
     rows = forecasts("D", service="Parcels", level=800.0)
     table = staffing.sensitivity(rows, {"standards": standards()}, SETTINGS, period=PERIOD, entity="Hall")
-    assert "service_level" not in table["driver"].to_list()
+    level = table.set_index("driver").loc["service_level"]
+    assert level["low_cents"] == level["base_cents"] == level["high_cents"]
     unpaid = {"standards": standards(wage_rate=None)}
     assert staffing.sensitivity(rows, unpaid, SETTINGS, period=PERIOD, entity="Hall").empty
     assert staffing.scenarios(rows, unpaid, SETTINGS, [], period=PERIOD)["staff_cost_cents"].isna().all()

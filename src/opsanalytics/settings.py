@@ -67,7 +67,7 @@ class StaffingRules:
 
     overtime_premium: float = 0.5
     overtime_limit: float = 0.10
-    temporary_premium: float = 0.3
+    temporary_premium: float = 0.6
     hiring_cost_cents: int = 0
     handling_time_spread: float = 0.05
     understaff_price: float = 3.0

@@ -63,7 +63,7 @@ from opsanalytics.budget.forecasting import (
     next_months,
     outlook,
 )
-from opsanalytics.budget.leaves import AS_CURRENT, AS_POSTED, LEAF, WITH, WITHOUT
+from opsanalytics.budget.leaves import AS_CURRENT, AS_POSTED, LEAF, WITH, WITHOUT, monthly_plan
 from opsanalytics.budget.ledger import (
     ANOMALY_RULES,
     Restatement,
@@ -124,6 +124,7 @@ __all__ = [
     "ledger_flags",
     "missing_months",
     "mix_yield",
+    "monthly_plan",
     "next_months",
     "operating_income",
     "outlook",

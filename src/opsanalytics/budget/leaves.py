@@ -212,6 +212,19 @@ def _in_place(frame: pd.DataFrame, anew: pd.DataFrame, lines: pd.MultiIndex) -> 
     return pd.concat([frame[~pd.MultiIndex.from_frame(frame[_LINE[1:]]).isin(lines)], anew], ignore_index=True)
 
 
+def monthly_plan(
+    actuals: pd.DataFrame, tables: Mapping[str, pd.DataFrame], settings: Settings, *, period: str, entity: str = ALL
+) -> pd.DataFrame:
+    """What is budgeted for each month, cost centre and account? period, cost_centre, account, amount_cents.
+
+    Of the fiscal year of `period` and the one before, as in force at `period`, cost centres where they were in each
+    month. Arguments as in `budget_variance`.
+    """
+    source = Source(actuals, tables, settings, period)
+    lines = of_entity(source.leaves(source.plan().months, AS_POSTED), entity)
+    return lines[[*_LINE, "amount_cents"]].reset_index(drop=True)
+
+
 def missing_cells(
     company: pd.DataFrame, plan: pd.DataFrame, to_date: Sequence[str], last_year: Sequence[str]
 ) -> dict[str, pd.DataFrame]:

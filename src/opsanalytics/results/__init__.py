@@ -5,7 +5,15 @@ run folder, `figures` turns any result into the long table that every report, co
 is judged by, and `joined` makes the run's tables of them all.
 """
 
-from opsanalytics.results.analyses import forecast, forecast_value, has_needs, sites_with_demand, staff, variance
+from opsanalytics.results.analyses import (
+    forecast,
+    forecast_value,
+    has_needs,
+    sites_with_demand,
+    staff,
+    staff_scenarios,
+    variance,
+)
 from opsanalytics.results.figures import COLUMNS, KEY, figures
 from opsanalytics.results.joined import RunResults, collect, merge
 from opsanalytics.results.record import save
@@ -23,5 +31,6 @@ __all__ = [
     "save",
     "sites_with_demand",
     "staff",
+    "staff_scenarios",
     "variance",
 ]

@@ -105,9 +105,50 @@ def staff(
     if on_record is not None:
         return on_record
     if entity != ALL:
-        forecasts = forecast(inputs, period, entity, run_dir).forecasts
-        return staffing.staffing_forecast(forecasts, inputs.tables, inputs.settings, period=period, entity=entity)
+        return staffed(inputs, forecast(inputs, period, entity, run_dir))
     return staffing.total([staff(inputs, period, site, run_dir) for site in sites_with_demand(inputs, period)])
+
+
+def staffed(inputs: sources.Inputs, expected: demand.DemandForecast) -> staffing.StaffingForecast:
+    """Return the staffing forecast of a site's demand forecast."""
+    from opsanalytics import staffing
+
+    return staffing.staffing_analysis(
+        expected.forecasts,
+        inputs.tables,
+        inputs.settings,
+        period=expected.period,
+        entity=expected.entity,
+        months=expected.monthly,
+        budget=_planned(inputs, expected.period, expected.entity),
+    )
+
+
+def staff_scenarios(
+    inputs: sources.Inputs, period: str, entity: str, run_dir: str | Path, what_if: str
+) -> pd.DataFrame:
+    """What do the usual scenarios need and cost, and the change that a planner writes? See `staffing.asked_change`.
+
+    The frame `scenarios` of a staffing forecast. Raises ValueError for a change that is not understood.
+    """
+    from opsanalytics import staffing
+
+    change, usual = staffing.asked_change(what_if), staff(inputs, period, entity, run_dir).scenarios
+    if change is None:
+        return usual
+    sites = sites_with_demand(inputs, period) if entity == ALL else [entity]
+    expected = pd.concat([forecast(inputs, period, site, run_dir).forecasts for site in sites], ignore_index=True)
+    found = staffing.scenarios(expected, inputs.tables, inputs.settings, [change], period=period, entity=entity)
+    return pd.concat([usual, found[found["scenario"] == change.name]], ignore_index=True)
+
+
+def _planned(inputs: sources.Inputs, period: str, entity: str) -> pd.DataFrame | None:
+    """Return what is budgeted by month, cost centre and account; None where the tables for it are not given."""
+    from opsanalytics import budget
+
+    if not all(inputs.has(table) for table in ("ledger", "accounts", "cost_centres", "budget")):
+        return None
+    return budget.monthly_plan(inputs.actuals(period), inputs.tables, inputs.settings, period=period, entity=entity)
 
 
 def sites_with_demand(inputs: sources.Inputs, period: str) -> list[str]:

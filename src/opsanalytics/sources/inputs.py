@@ -343,8 +343,7 @@ def _report(con: duckdb.DuckDBPyConnection, path: Path, columns: tuple[str, ...]
 
 def _settings(document: dict[str, Any]) -> Settings:
     calendar, materiality = Calendar(**document.pop("calendar")), Materiality(**document.pop("materiality"))
-    rules = document.pop("staffing", {})
-    staffing = StaffingRules(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in rules.items()}
-    )
-    return Settings(**document, calendar=calendar, materiality=materiality, staffing=staffing)
+    rules: dict[str, Any] = document.pop("staffing", {})  # absent in inputs kept before there were any
+    if "shift_hours" in rules:
+        rules["shift_hours"] = tuple(rules["shift_hours"])
+    return Settings(**document, calendar=calendar, materiality=materiality, staffing=StaffingRules(**rules))

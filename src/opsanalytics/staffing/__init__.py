@@ -6,13 +6,18 @@ cost, and the roster shows the gap. `queues` holds the telephone queues, `worklo
 `planning` the people of the months to come, `cover` the shifts.
 """
 
+from opsanalytics.staffing.analysis import staffing_analysis, total
 from opsanalytics.staffing.cover.programme import Cover, cover_shifts
 from opsanalytics.staffing.forecast.chain import staffing_forecast
 from opsanalytics.staffing.forecast.change import Change, asked_change
-from opsanalytics.staffing.forecast.result import StaffingForecast, total
+from opsanalytics.staffing.forecast.result import StaffingForecast
 from opsanalytics.staffing.people.clock import aggregate_hours, day_intervals, times_on_clock
 from opsanalytics.staffing.people.hours import fte, gap, paid_hours, relief_factor, scheduled_staff, shrinkage_of
+from opsanalytics.staffing.planning.comparison import alternatives_compared
 from opsanalytics.staffing.planning.headcount import headcount_plan
+from opsanalytics.staffing.planning.payroll import payroll_comparison
+from opsanalytics.staffing.planning.workforce import workforce_plan
+from opsanalytics.staffing.queues.curve import level_curve
 from opsanalytics.staffing.queues.formulas import (
     abandonment_rate,
     average_speed_of_answer,
@@ -28,6 +33,7 @@ from opsanalytics.staffing.queues.formulas import (
     wait_quantile,
 )
 from opsanalytics.staffing.queues.requirement import required_agents, staffing_quantiles
+from opsanalytics.staffing.risk.simulation import staffing_risk
 from opsanalytics.staffing.scenarios import scenarios, sensitivity
 from opsanalytics.staffing.standards import StaffingError
 from opsanalytics.staffing.workload import Backlog, backlog, minimum_capacity, workload_hours, workload_staff
@@ -40,6 +46,7 @@ __all__ = [
     "StaffingForecast",
     "abandonment_rate",
     "aggregate_hours",
+    "alternatives_compared",
     "asked_change",
     "average_speed_of_answer",
     "backlog",
@@ -50,12 +57,14 @@ __all__ = [
     "fte",
     "gap",
     "headcount_plan",
+    "level_curve",
     "max_load",
     "mean_queue",
     "minimum_capacity",
     "occupancy",
     "offered_load",
     "paid_hours",
+    "payroll_comparison",
     "relief_factor",
     "required_agents",
     "scenarios",
@@ -63,13 +72,16 @@ __all__ = [
     "sensitivity",
     "service_level",
     "shrinkage_of",
+    "staffing_analysis",
     "staffing_forecast",
     "staffing_quantiles",
+    "staffing_risk",
     "still_waiting",
     "times_on_clock",
     "total",
     "wait_probability",
     "wait_quantile",
+    "workforce_plan",
     "workload_hours",
     "workload_staff",
 ]

@@ -56,7 +56,7 @@ def sensitivity(
     """How much does the cost of the twelve months to come move with each driver? DataFrame of SENSITIVITY.
 
     Each driver moves by DRIVERS down and up, the others stay. Cents of all services that have a wage; no rows where
-    none has. A driver that moves no cost (a service level where nobody queues) has no row.
+    none has. A driver that moves no cost (a service level where nobody queues) costs the same either way.
     """
     chain = _Chain(forecasts, tables, settings, period, entity)
     base = chain.cost(AS_IT_IS)
@@ -65,8 +65,7 @@ def sensitivity(
     rows = []
     for driver, step in DRIVERS.items():
         low, high = (chain.cost(_moved(driver, way)) for way in (-step, step))
-        if (low, high) != (base, base):
-            rows.append((driver, -step, step, low, base, high))
+        rows.append((driver, -step, step, low, base, high))
     return typed(pd.DataFrame(rows, columns=SENSITIVITY))
 
 

@@ -70,17 +70,21 @@ def total(parts: Sequence[StaffingForecast]) -> StaffingForecast:
     """
     if not parts:
         raise ValueError("There is nothing to add up: give the staffing forecast of at least one site.")
-    plan = _sum([part.plan for part in parts], ["service", "ds", "freq", "scenario", "quantile"], PLAN)
-    monthly = _sum([part.monthly for part in parts], ["service", "period"], MONTHLY)
+    plan = summed([part.plan for part in parts], ["service", "ds", "freq", "scenario", "quantile"], PLAN)
+    monthly = summed([part.monthly for part in parts], ["service", "period"], MONTHLY)
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
     return replace(parts[0], entity=ALL, plan=plan, monthly=monthly, gaps=gaps_of(plan), notes=notes)
 
 
-def _sum(frames: Sequence[pd.DataFrame], keys: list[str], columns: list[str]) -> pd.DataFrame:
+def summed(
+    frames: Sequence[pd.DataFrame], keys: list[str], columns: list[str], *, as_met: bool = False
+) -> pd.DataFrame:
+    """Add frames up by `keys`, sorted or in the order in which these are met; a sum with a missing part is missing."""
     filled = [frame for frame in frames if not frame.empty]
     if not filled:
-        return typed(pd.DataFrame(columns=columns))
-    groups = pd.concat(filled, ignore_index=True).drop(columns="site").groupby(keys, dropna=False, sort=True)
+        return nothing(columns)
+    rows = pd.concat(filled, ignore_index=True).drop(columns="site", errors="ignore")
+    groups = rows.groupby(keys, dropna=False, sort=not as_met)
     sums, counts, sizes = groups.sum(), groups.count(), groups.size()
     whole = sums.where(counts.eq(sizes, axis=0))
     return typed(whole.reset_index().assign(site=ALL)[columns])
