@@ -11,7 +11,6 @@ from opsanalytics.results.analyses import (
     has_needs,
     sites_with_demand,
     staff,
-    staff_scenarios,
     variance,
 )
 from opsanalytics.results.figures import COLUMNS, KEY, figures
@@ -31,6 +30,5 @@ __all__ = [
     "save",
     "sites_with_demand",
     "staff",
-    "staff_scenarios",
     "variance",
 ]

@@ -93,20 +93,28 @@ def _months(inputs: sources.Inputs, period: str, site: str, run_dir: str | Path)
 
 
 def staff(
-    inputs: sources.Inputs, period: str, entity: str = ALL, run_dir: str | Path = ""
+    inputs: sources.Inputs, period: str, entity: str = ALL, run_dir: str | Path = "", *, what_if: str = ""
 ) -> staffing.StaffingForecast:
     """Return the staffing forecast of one entity: the one on record in `run_dir`, else computed now from its demand.
 
-    The whole is the sum of its sites; it computes no queue of its own.
+    The whole is the sum of its sites; it computes no queue of its own. `what_if` is a change as a planner writes it
+    (see `staffing.asked_change`), which becomes one more scenario. Raises ValueError for one that is not understood.
     """
     from opsanalytics import staffing
 
-    on_record = recorded(staffing.StaffingForecast, "staffing_forecast", run_dir, entity)
-    if on_record is not None:
-        return on_record
-    if entity != ALL:
-        return staffed(inputs, forecast(inputs, period, entity, run_dir))
-    return staffing.total([staff(inputs, period, site, run_dir) for site in sites_with_demand(inputs, period)])
+    change = staffing.asked_change(what_if)
+    found = recorded(staffing.StaffingForecast, "staffing_forecast", run_dir, entity)
+    sites = sites_with_demand(inputs, period) if entity == ALL else [entity]
+    if found is None and entity == ALL:
+        found = staffing.total([staff(inputs, period, site, run_dir) for site in sites])
+    if found is None:
+        found = staffed(inputs, forecast(inputs, period, entity, run_dir))
+    if change is None:
+        return found
+    expected = pd.concat([forecast(inputs, period, site, run_dir).forecasts for site in sites], ignore_index=True)
+    asked = staffing.scenarios(expected, inputs.tables, inputs.settings, [change], period=period, entity=entity)
+    both = pd.concat([found.scenarios, asked[asked["scenario"] == change.name]], ignore_index=True)
+    return dataclasses.replace(found, scenarios=both)
 
 
 def staffed(inputs: sources.Inputs, expected: demand.DemandForecast) -> staffing.StaffingForecast:
@@ -122,24 +130,6 @@ def staffed(inputs: sources.Inputs, expected: demand.DemandForecast) -> staffing
         months=expected.monthly,
         budget=_planned(inputs, expected.period, expected.entity),
     )
-
-
-def staff_scenarios(
-    inputs: sources.Inputs, period: str, entity: str, run_dir: str | Path, what_if: str
-) -> pd.DataFrame:
-    """What do the usual scenarios need and cost, and the change that a planner writes? See `staffing.asked_change`.
-
-    The frame `scenarios` of a staffing forecast. Raises ValueError for a change that is not understood.
-    """
-    from opsanalytics import staffing
-
-    change, usual = staffing.asked_change(what_if), staff(inputs, period, entity, run_dir).scenarios
-    if change is None:
-        return usual
-    sites = sites_with_demand(inputs, period) if entity == ALL else [entity]
-    expected = pd.concat([forecast(inputs, period, site, run_dir).forecasts for site in sites], ignore_index=True)
-    found = staffing.scenarios(expected, inputs.tables, inputs.settings, [change], period=period, entity=entity)
-    return pd.concat([usual, found[found["scenario"] == change.name]], ignore_index=True)
 
 
 def _planned(inputs: sources.Inputs, period: str, entity: str) -> pd.DataFrame | None:
