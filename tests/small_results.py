@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -25,7 +26,10 @@ from opsanalytics.budget import BudgetVariance, budget_variance
 from opsanalytics.demand import DemandForecast
 from opsanalytics.periods import month_range
 from opsanalytics.settings import Materiality, Settings
-from opsanalytics.staffing import StaffingForecast
+from opsanalytics.staffing import QueueDetail, StaffingForecast
+from opsanalytics.staffing.cover.week import WeekCover
+from opsanalytics.staffing.forecast.result import PAYROLL, RISK, SCENARIOS, SENSITIVITY, WORKFORCE, typed
+from opsanalytics.staffing.standards import Standard
 
 PERIOD = "2026-02"
 SITE = "North"
@@ -234,6 +238,84 @@ def staffing(*, roster: bool = True, wage: bool = True) -> StaffingForecast:
     return StaffingForecast(
         period=PERIOD, entity=SITE, currency="EUR", minor_digits=2, plan=plan, monthly=monthly, gaps=gaps, notes=()
     )
+
+
+def staffing_ahead(service: str = "calls") -> StaffingForecast:
+    """The same staffing with its months to come, March to May 2026, in thousand EUR.
+
+    Calls require 10, 12, 11 people. Without action there are 10, 9, 9, so that 0, 3, 2 are short, and 112 are paid.
+    Overtime (10) and temporary staff (16) cover that for 138. Least cost asks for 2 hires in March (2), who join in
+    May: 10, 9, 11.5 people, and overtime (6) and temporary staff (10) in April, 136 in all. Staffed to P50 the promise
+    is missed in half of the months, to P95 in none. Payroll: 115 and 120 against budgets of 110 and 130. Calls and
+    parcels together cost 1,380; with a tenth more volume 1,520.
+    """
+    levels = [(0.5, 1600, 40, 0.78, 0.70, 0.35, 0.5), (0.8, 1760, 44, 0.88, 0.82, 0.15, 0.1)]
+    levels.append((0.95, 1920, 48, 0.95, 0.91, 0.04, 0.0))
+    scenarios = [("base", 480, 900), ("volume +10 %", 530, 990), ("wage -1 %", 475, 891)]
+    drivers = [("volume", 0.1, 1240, 1520), ("service_level", 0.05, 1370, 1395), ("shrinkage", 0.02, 1350, 1411)]
+    frames: dict[str, Any] = {
+        "risk": _filled([(SITE, service, *level) for level in levels], RISK),
+        "workforce": _filled([row for name in _PLANS for row in _plan(service, name)], WORKFORCE),
+        "payroll": _filled([("2026-03", 115, 110, 5), ("2026-04", 120, 130, -10)], PAYROLL),
+        "scenarios": _filled(
+            [
+                (SITE, who, scenario, cents * 40, cents / 48, cents)
+                for scenario, *costs in scenarios
+                for who, cents in zip((service, "parcels"), costs, strict=True)
+            ],
+            SCENARIOS,
+        ),
+        "sensitivity": _filled([(who, -by, by, low, 1380, high) for who, by, low, high in drivers], SENSITIVITY),
+    }
+    named = {name: getattr(staffing(), name).replace({"service": {"calls": service}}) for name in ("plan", "gaps")}
+    return dataclasses.replace(staffing(), **frames, **named)
+
+
+# Effective people, joiners, hires, and the cost of staff, overtime, temporary staff and hiring, from March to May.
+_PLANS: dict[str, tuple[tuple[float, ...], ...]] = {
+    "no action": ((10, 0, 0, 40, 0, 0, 0), (9, 0, 0, 36, 0, 0, 0), (9, 0, 0, 36, 0, 0, 0)),
+    "overtime and temporary staff": ((10, 0, 0, 40, 0, 0, 0), (9, 0, 0, 36, 6, 10, 0), (9, 0, 0, 36, 4, 6, 0)),
+    "least cost": ((10, 0, 2, 40, 0, 0, 2), (9, 0, 0, 36, 6, 10, 0), (11.5, 2, 0, 42, 0, 0, 0)),
+}
+
+
+def _plan(service: str, alternative: str) -> list[tuple[object, ...]]:
+    """The months of one alternative; an hour of overtime costs 50 EUR, one of temporary staff 40."""
+    months = zip(("2026-03", "2026-04", "2026-05"), (10, 12, 11), (0, 1, 0), _PLANS[alternative], strict=True)
+    return [
+        (
+            *(SITE, service, alternative, month, need, able, able, left, joined, asked, able - need),
+            *(overtime * 20, temporary * 25, staff, overtime, temporary, hiring),
+        )
+        for month, need, left, (able, joined, asked, staff, overtime, temporary, hiring) in months
+    ]
+
+
+def _filled(rows: list[Any], columns: list[str]) -> pd.DataFrame:
+    return typed(_thousands(pd.DataFrame(rows, columns=columns)))
+
+
+def queue_detail(
+    *,
+    service: str = "calls",
+    curve: pd.DataFrame | None = None,
+    agents: int = 9,
+    target: float = 0.8,
+    target_s: float = 20.0,
+    volume: float = 45.0,
+    covered: pd.DataFrame | None = None,
+    shifts: pd.DataFrame | None = None,
+) -> QueueDetail:
+    """A queue looked at closely on 2 March at 10 o'clock, with the curve, the cover and the shifts given."""
+    nothing = float("nan")
+    standard = Standard(
+        SITE, service, None, "erlang_c", 180.0, target, target_s, *[nothing] * 5, 160.0, Decimal("0.2"), Decimal(20)
+    )
+    frames = [pd.DataFrame() if frame is None else frame for frame in (shifts, covered)]
+    week = WeekCover(*frames, 0.0, 0.0, 0.0, 0.0, 0.0, nothing)
+    start, monday = pd.Timestamp("2026-03-02 10:00"), pd.Timestamp("2026-03-02")
+    held = pd.DataFrame() if curve is None else curve
+    return QueueDetail(SITE, service, standard, start, volume, agents, held, monday, week)
 
 
 def without(result: DemandForecast, service: str) -> DemandForecast:

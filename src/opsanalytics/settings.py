@@ -70,7 +70,7 @@ class StaffingRules:
     temporary_premium: float = 0.6
     hiring_cost_cents: int = 0
     handling_time_spread: float = 0.05
-    understaff_price: float = 3.0
+    understaff_price: float = 10.0
     shift_hours: tuple[float, ...] = (8.0, 6.0, 4.0)
     break_minutes: int = 30
     days_on: int = 5
@@ -245,7 +245,7 @@ def _staffing(content: Mapping[str, Any], digits: int) -> StaffingRules:
         temporary_premium=share("temporary_premium", 0, 10, premium),
         hiring_cost_cents=_amount(content, "staffing", "hiring_cost", default.hiring_cost_cents, digits),
         handling_time_spread=share("handling_time_spread", 0, 1, "a share from 0 to 1, for example 0.05"),
-        understaff_price=share("understaff_price", 1, 1000, "a multiple of the wage, 1 or more, for example 3"),
+        understaff_price=share("understaff_price", 1, 1000, "a multiple of the wage, 1 or more, for example 10"),
         shift_hours=_shift_hours(content, default.shift_hours),
         break_minutes=_whole(content, "staffing", "break_minutes", default.break_minutes, 0, 240),
         days_on=_whole(content, "staffing", "days_on", default.days_on, 1, 7),

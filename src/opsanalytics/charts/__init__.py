@@ -16,6 +16,9 @@ from opsanalytics.charts.components import calendar_heat_map, decomposition, sea
 from opsanalytics.charts.demand import backtest_accuracy, forecast_fan, monthly_volumes, seasonal_shape
 from opsanalytics.charts.demand_value import forecast_errors
 from opsanalytics.charts.staffing import monthly_cost, monthly_fte, required_staff
+from opsanalytics.charts.staffing_cover import gap_heat_map, shift_cover
+from opsanalytics.charts.staffing_level import service_level_curve, staffing_risk
+from opsanalytics.charts.staffing_plan import headcount_plan, plan_cost, scenario_cost, tornado
 from opsanalytics.charts.year import monthly_trend
 
 __all__ = [
@@ -25,6 +28,8 @@ __all__ = [
     "decomposition",
     "forecast_errors",
     "forecast_fan",
+    "gap_heat_map",
+    "headcount_plan",
     "heat_map",
     "monthly_cost",
     "monthly_fte",
@@ -34,9 +39,15 @@ __all__ = [
     "outlook_bars",
     "pareto",
     "plan_actual_columns",
+    "plan_cost",
     "required_staff",
+    "scenario_cost",
     "seasonal_indices",
     "seasonal_shape",
+    "service_level_curve",
+    "shift_cover",
+    "staffing_risk",
+    "tornado",
     "trend_changes",
     "variance_bars",
 ]

@@ -132,6 +132,30 @@ def staffed(inputs: sources.Inputs, expected: demand.DemandForecast) -> staffing
     )
 
 
+def queue_detail(
+    inputs: sources.Inputs, period: str, entity: str = ALL, run_dir: str | Path = ""
+) -> staffing.QueueDetail | None:
+    """Look closely at a site's queue with the most hours, of the whole at that of the first site that has one.
+
+    None where nobody queues: no pool of agents serves several sites.
+    """
+    from opsanalytics import staffing
+
+    sites = sites_with_demand(inputs, period) if entity == ALL else [entity]
+    for site in sites:
+        if site in _queueing(inputs):
+            found = staffing.queue_detail(staff(inputs, period, site, run_dir), inputs.tables, inputs.settings)
+            if found is not None:
+                return found
+    return None
+
+
+def _queueing(inputs: sources.Inputs) -> set[str]:
+    """Return the sites with a standard of a queue."""
+    standards = inputs.tables["standards"]
+    return set(standards.loc[standards["method"].isin(["erlang_c", "erlang_a"]), "site"])
+
+
 def _planned(inputs: sources.Inputs, period: str, entity: str) -> pd.DataFrame | None:
     """Return what is budgeted by month, cost centre and account; None where the tables for it are not given."""
     from opsanalytics import budget

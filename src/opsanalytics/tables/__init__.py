@@ -74,6 +74,17 @@ from opsanalytics.tables.staffing import (
     staffing_sentence,
     staffing_table,
 )
+from opsanalytics.tables.staffing_plan import (
+    payroll_sentence,
+    payroll_table,
+    plan_cost_table,
+    risk_table,
+    scenario_table,
+    sensitivity_table,
+    shift_plan_table,
+    workforce_sentence,
+    workforce_table,
+)
 
 __all__ = [
     "Shown",
@@ -115,13 +126,20 @@ __all__ = [
     "outstanding_sentence",
     "overrides_table",
     "pareto_table",
+    "payroll_sentence",
+    "payroll_table",
+    "plan_cost_table",
     "planned_sentence",
     "proof_sentence",
     "reliance_sentence",
     "restated_table",
     "restatement_sentence",
     "result_table",
+    "risk_table",
+    "scenario_table",
+    "sensitivity_table",
     "services",
+    "shift_plan_table",
     "shifts_table",
     "show",
     "signals_table",
@@ -135,4 +153,6 @@ __all__ = [
     "variance_sentence",
     "variance_table",
     "why_sentence",
+    "workforce_sentence",
+    "workforce_table",
 ]
