@@ -215,14 +215,14 @@ def _in_place(frame: pd.DataFrame, anew: pd.DataFrame, lines: pd.MultiIndex) -> 
 def monthly_plan(
     actuals: pd.DataFrame, tables: Mapping[str, pd.DataFrame], settings: Settings, *, period: str, entity: str = ALL
 ) -> pd.DataFrame:
-    """What is budgeted for each month, cost centre and account? period, cost_centre, account, amount_cents.
+    """What is budgeted for each month, cost centre and account? period, site, cost_centre, account, amount_cents.
 
     Of the fiscal year of `period` and the one before, as in force at `period`, cost centres where they were in each
     month. Arguments as in `budget_variance`.
     """
     source = Source(actuals, tables, settings, period)
     lines = of_entity(source.leaves(source.plan().months, AS_POSTED), entity)
-    return lines[[*_LINE, "amount_cents"]].reset_index(drop=True)
+    return lines[["period", "site", "cost_centre", "account", "amount_cents"]].reset_index(drop=True)
 
 
 def missing_cells(

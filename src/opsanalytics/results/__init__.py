@@ -12,6 +12,7 @@ from opsanalytics.results.analyses import (
     queue_detail,
     sites_with_demand,
     staff,
+    staff_by_site,
     variance,
 )
 from opsanalytics.results.figures import COLUMNS, KEY, figures
@@ -32,5 +33,6 @@ __all__ = [
     "save",
     "sites_with_demand",
     "staff",
+    "staff_by_site",
     "variance",
 ]

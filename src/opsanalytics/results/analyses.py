@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def forecast_value(
     from opsanalytics.demand.value import added, record
 
     calendar, prior = inputs.settings.calendar, inputs.prior
-    sites = sites_with_demand(inputs, period) if entity == ALL else [entity]
+    sites = _sites(inputs, period, entity)
     monthly = pd.concat([_months(inputs, period, site, run_dir) for site in sites], ignore_index=True)
     kept_record = prior.get("demand_record")
     forecasts = None if kept_record is not None else prior.get("forecasts")
@@ -93,32 +94,54 @@ def _months(inputs: sources.Inputs, period: str, site: str, run_dir: str | Path)
 
 
 def staff(
-    inputs: sources.Inputs, period: str, entity: str = ALL, run_dir: str | Path = "", *, what_if: str = ""
+    inputs: sources.Inputs,
+    period: str,
+    entity: str = ALL,
+    run_dir: str | Path = "",
+    *,
+    what_if: str = "",
+    sites: Sequence[staffing.StaffingForecast] = (),
 ) -> staffing.StaffingForecast:
     """Return the staffing forecast of one entity: the one on record in `run_dir`, else computed now from its demand.
 
     The whole is the sum of its sites; it computes no queue of its own. `what_if` is a change as a planner writes it
-    (see `staffing.asked_change`), which becomes one more scenario. Raises ValueError for one that is not understood.
+    (see `staffing.asked_change`), which becomes one more scenario. `sites` are those of `staff_by_site`, where they are
+    at hand. Raises ValueError for a change that is not understood.
     """
     from opsanalytics import staffing
 
     change = staffing.asked_change(what_if)
     found = recorded(staffing.StaffingForecast, "staffing_forecast", run_dir, entity)
-    sites = sites_with_demand(inputs, period) if entity == ALL else [entity]
-    if found is None and entity == ALL:
-        found = staffing.total([staff(inputs, period, site, run_dir) for site in sites])
     if found is None:
-        found = staffed(inputs, forecast(inputs, period, entity, run_dir))
+        parts = sites or staff_by_site(inputs, period, entity, run_dir)
+        found = staffing.total(parts) if entity == ALL else parts[0]
     if change is None:
         return found
-    expected = pd.concat([forecast(inputs, period, site, run_dir).forecasts for site in sites], ignore_index=True)
+    names = _sites(inputs, period, entity)
+    expected = pd.concat([forecast(inputs, period, name, run_dir).forecasts for name in names], ignore_index=True)
     asked = staffing.scenarios(expected, inputs.tables, inputs.settings, [change], period=period, entity=entity)
     both = pd.concat([found.scenarios, asked[asked["scenario"] == change.name]], ignore_index=True)
     return dataclasses.replace(found, scenarios=both)
 
 
-def staffed(inputs: sources.Inputs, expected: demand.DemandForecast) -> staffing.StaffingForecast:
-    """Return the staffing forecast of a site's demand forecast."""
+def staff_by_site(
+    inputs: sources.Inputs, period: str, entity: str = ALL, run_dir: str | Path = ""
+) -> list[staffing.StaffingForecast]:
+    """Return the staffing forecasts of the sites that an entity is the sum of: those on record, else computed now."""
+    from opsanalytics import staffing
+
+    found, plan = [], None
+    for site in _sites(inputs, period, entity):
+        one = recorded(staffing.StaffingForecast, "staffing_forecast", run_dir, site)
+        if one is None:
+            plan = budget_of_staff(inputs, period) if plan is None else plan
+            one = staffed(inputs, forecast(inputs, period, site, run_dir), plan)
+        found.append(one)
+    return found
+
+
+def staffed(inputs: sources.Inputs, expected: demand.DemandForecast, budget: pd.DataFrame) -> staffing.StaffingForecast:
+    """Return the staffing forecast of a site's demand forecast, beside `budget_of_staff`."""
     from opsanalytics import staffing
 
     return staffing.staffing_analysis(
@@ -128,41 +151,32 @@ def staffed(inputs: sources.Inputs, expected: demand.DemandForecast) -> staffing
         period=expected.period,
         entity=expected.entity,
         months=expected.monthly,
-        budget=_planned(inputs, expected.period, expected.entity),
+        budget=budget if len(budget) else None,
     )
 
 
-def queue_detail(
-    inputs: sources.Inputs, period: str, entity: str = ALL, run_dir: str | Path = ""
-) -> staffing.QueueDetail | None:
-    """Look closely at a site's queue with the most hours, of the whole at that of the first site that has one.
-
-    None where nobody queues: no pool of agents serves several sites.
-    """
-    from opsanalytics import staffing
-
-    sites = sites_with_demand(inputs, period) if entity == ALL else [entity]
-    for site in sites:
-        if site in _queueing(inputs):
-            found = staffing.queue_detail(staff(inputs, period, site, run_dir), inputs.tables, inputs.settings)
-            if found is not None:
-                return found
-    return None
-
-
-def _queueing(inputs: sources.Inputs) -> set[str]:
-    """Return the sites with a standard of a queue."""
-    standards = inputs.tables["standards"]
-    return set(standards.loc[standards["method"].isin(["erlang_c", "erlang_a"]), "site"])
-
-
-def _planned(inputs: sources.Inputs, period: str, entity: str) -> pd.DataFrame | None:
-    """Return what is budgeted by month, cost centre and account; None where the tables for it are not given."""
+def budget_of_staff(inputs: sources.Inputs, period: str) -> pd.DataFrame:
+    """Return what is budgeted by month, site, cost centre and account; no rows where a table for it is not given."""
     from opsanalytics import budget
 
     if not all(inputs.has(table) for table in ("ledger", "accounts", "cost_centres", "budget")):
-        return None
-    return budget.monthly_plan(inputs.actuals(period), inputs.tables, inputs.settings, period=period, entity=entity)
+        return pd.DataFrame()
+    return budget.monthly_plan(inputs.actuals(period), inputs.tables, inputs.settings, period=period)
+
+
+def queue_detail(inputs: sources.Inputs, sites: Sequence[staffing.StaffingForecast]) -> staffing.QueueDetail | None:
+    """Look closely at the queue with the most hours of the first of the sites that has one; None where nobody queues.
+
+    No pool of agents serves several sites, so there is no queue of the whole.
+    """
+    from opsanalytics import staffing
+
+    found = (staffing.queue_detail(site, inputs.tables, inputs.settings) for site in sites)
+    return next((detail for detail in found if detail is not None), None)
+
+
+def _sites(inputs: sources.Inputs, period: str, entity: str) -> list[str]:
+    return sites_with_demand(inputs, period) if entity == ALL else [entity]
 
 
 def sites_with_demand(inputs: sources.Inputs, period: str) -> list[str]:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from opsanalytics.formats import ALL, UNASSIGNED
-from opsanalytics.results.analyses import forecast, has_needs, sites_with_demand, staff, staffed, variance
+from opsanalytics.results.analyses import (
+    budget_of_staff,
+    forecast,
+    has_needs,
+    sites_with_demand,
+    staff,
+    staffed,
+    variance,
+)
 from opsanalytics.results.form import COLUMNS, KEY, dtype_of
 from opsanalytics.results.record import PARTS, is_on_record, parts_of, save, scalar_on_record
 
@@ -70,7 +78,8 @@ def _forecasts_and_staff(inputs: sources.Inputs, period: str) -> list[Result]:
     sites = [forecast(inputs, period, site) for site in sites_with_demand(inputs, period)]
     found: list[Result] = [*sites, demand.total(sites)]
     if has_needs(inputs, "03_staffing_forecast"):
-        people = [staffed(inputs, part) for part in sites]
+        budget = budget_of_staff(inputs, period)
+        people = [staffed(inputs, part, budget) for part in sites]
         found += [*people, staffing.total(people)]
     return found
 

@@ -8,6 +8,7 @@ cost, and the roster shows the gap. `queues` holds the telephone queues, `worklo
 
 from opsanalytics.staffing.analysis import staffing_analysis, total
 from opsanalytics.staffing.cover.programme import Cover, cover_shifts
+from opsanalytics.staffing.detail import QueueDetail, queue_detail
 from opsanalytics.staffing.forecast.chain import staffing_forecast
 from opsanalytics.staffing.forecast.change import Change, asked_change
 from opsanalytics.staffing.forecast.result import StaffingForecast
@@ -42,6 +43,7 @@ __all__ = [
     "Backlog",
     "Change",
     "Cover",
+    "QueueDetail",
     "StaffingError",
     "StaffingForecast",
     "abandonment_rate",
@@ -65,6 +67,7 @@ __all__ = [
     "offered_load",
     "paid_hours",
     "payroll_comparison",
+    "queue_detail",
     "relief_factor",
     "required_agents",
     "scenarios",

@@ -42,9 +42,9 @@ def staffing_analysis(
     """How many people does the forecast of one site need, at what risk, who is missing, and what if?
 
     `forecasts` and `tables` as in `staffing_forecast`; `months` is the demand forecast's frame of months, whose ranges
-    say how far errors last; `budget` what is budgeted by cost centre and account (period, cost_centre, account,
-    amount_cents). Without headcount there is no workforce plan, without a budget no comparison with it. The risk is
-    simulated: the same `seed` gives the same figures.
+    say how far errors last; `budget` what is budgeted (period, site, cost_centre, account, amount_cents). Without
+    headcount there is no workforce plan, without a budget no comparison with it. The risk is simulated: the same
+    `seed` gives the same figures.
     """
     found = staffing_forecast(forecasts, tables, settings, period=period, entity=entity)
     rules, of = settings.staffing, {"period": period, "entity": entity}
@@ -113,7 +113,7 @@ def driven_budget(budget: pd.DataFrame, tables: Tables, site: str) -> pd.DataFra
     driven = (
         accounts.loc[accounts["driver"] == "staffing", "account"] if "driver" in accounts else accounts["account"][:0]
     )
-    rows = budget[budget["account"].isin(driven)]
+    rows = budget[(budget["site"] == site) & budget["account"].isin(driven)]
     standards = tables["standards"]
     if "cost_centre" in standards:
         centres = standards.loc[standards["site"] == site, "cost_centre"].dropna()
