@@ -20,6 +20,8 @@ _REST = "#c9c9c9"
 _MEDIAN = 0.5
 _DAY = pd.Timedelta(days=1)
 _NAMED_DAYS = 10
+_NAMES_A_LINE = 3  # of the legend
+_HEIGHT, _BELOW, _LINE = 3.6, 0.62, 0.2  # inches of a chart, of the strip below it, and of a further line there
 _OFF = "No requirement: see the notes on what is off."
 
 
@@ -64,7 +66,7 @@ def monthly_fte(staffing: StaffingForecast, *, top: int = 5) -> Axes:
     caption = _caption(staffing, "", "Required FTE by month: FC, median")
     if stack.empty:
         return paper.off(caption, _OFF)
-    ax = paper.canvas(_stack_message(stack, "FTE required"), caption)
+    ax = paper.canvas(_stack_message(stack, "FTE required"), caption, **_room_below(stack))
     _stacked_columns(ax, stack, [formats.number(float(v), 1) for v in stack.sum(axis=1)], top)
     return paper.finished(ax)
 
@@ -81,7 +83,8 @@ def monthly_cost(staffing: StaffingForecast, *, top: int = 5) -> Axes:
     if stack.empty:
         return paper.off(caption, "No wage rate: staff cost is off.")
     cost = formats.about_money(totals.iloc[0], staffing.minor_digits, unit)
-    ax = paper.canvas(f"{_opened(cost)} {name} of staff cost in {_month(stack.index[0])}", caption)
+    message = f"{_opened(cost)} {name} of staff cost in {_month(stack.index[0])}"
+    ax = paper.canvas(message, caption, **_room_below(stack))
     _stacked_columns(ax, stack, [write(v) for v in totals], top)
     return paper.finished(ax)
 
@@ -95,6 +98,12 @@ def _stack(rows: pd.DataFrame, column: str, top: int) -> pd.DataFrame:
     if len(rest):
         stack = stack.assign(**{f"Others ({len(rest)})": wide[list(rest)].sum(axis=1)})
     return stack
+
+
+def _room_below(stack: pd.DataFrame) -> dict[str, float]:
+    """Return the height of a chart and of its strip below, where the services take so many lines of the legend."""
+    more = _LINE * (-(-len(stack.columns) // _NAMES_A_LINE) - 1)
+    return {"height": _HEIGHT + more, "below": _BELOW + more}
 
 
 def _stacked_columns(ax: Axes, stack: pd.DataFrame, labels: list[str], top: int) -> None:
@@ -121,7 +130,7 @@ def _stacked_columns(ax: Axes, stack: pd.DataFrame, labels: list[str], top: int)
     ax.set_yticks([])
     paper.room(ax, list(base))
     paper.zero_line(ax)
-    paper.legend(ax, columns=3)
+    paper.legend(ax, columns=_NAMES_A_LINE)
 
 
 def _median_plan(staffing: StaffingForecast, site: str, service: str) -> pd.DataFrame:
