@@ -416,7 +416,7 @@ def test_nobody_required_needs_no_shift_and_no_week_has_no_rows() -> None:
 
 def test_a_place_too_seldom_open_for_a_tour_stays_short_at_the_price() -> None:
     week = office()[:8]  # Monday alone
-    found = cover_week(week["required"], week["ds"], 20, days_on=2)
+    found = cover_week(week["required"], week["ds"], 20, days_on=2, understaff_price=3)
     assert found.shifts.empty
     assert found.covered["short"].tolist() == [2] * 8
     assert found.objective == 2 * 4 * 20 * 3

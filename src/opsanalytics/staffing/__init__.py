@@ -7,7 +7,9 @@ cost, and the roster shows the gap. `queues` holds the telephone queues, `worklo
 """
 
 from opsanalytics.staffing.analysis import staffing_analysis, total
+from opsanalytics.staffing.cover.patterns import Patterns, shift_patterns, tours
 from opsanalytics.staffing.cover.programme import Cover, cover_shifts
+from opsanalytics.staffing.cover.week import WeekCover, cover_week
 from opsanalytics.staffing.detail import QueueDetail, queue_detail
 from opsanalytics.staffing.forecast.chain import staffing_forecast
 from opsanalytics.staffing.forecast.change import Change, asked_change
@@ -43,9 +45,11 @@ __all__ = [
     "Backlog",
     "Change",
     "Cover",
+    "Patterns",
     "QueueDetail",
     "StaffingError",
     "StaffingForecast",
+    "WeekCover",
     "abandonment_rate",
     "aggregate_hours",
     "alternatives_compared",
@@ -53,6 +57,7 @@ __all__ = [
     "average_speed_of_answer",
     "backlog",
     "cover_shifts",
+    "cover_week",
     "day_intervals",
     "erlang_b",
     "erlang_c",
@@ -74,6 +79,7 @@ __all__ = [
     "scheduled_staff",
     "sensitivity",
     "service_level",
+    "shift_patterns",
     "shrinkage_of",
     "staffing_analysis",
     "staffing_forecast",
@@ -82,6 +88,7 @@ __all__ = [
     "still_waiting",
     "times_on_clock",
     "total",
+    "tours",
     "wait_probability",
     "wait_quantile",
     "workforce_plan",

@@ -54,7 +54,7 @@ def cover_week(
     break_at: Sequence[float] = BREAK_AT,
     break_paid: bool = False,
     days_on: int = 5,
-    understaff_price: float = 3,
+    understaff_price: float = 10,
     time_limit_s: float = 10,
     gap: float = 0.01,
 ) -> WeekCover:
