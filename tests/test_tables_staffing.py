@@ -174,7 +174,8 @@ def test_shifts_that_nobody_works_are_left_out_and_a_shift_without_a_break_has_a
             "paid_hours": [240.0, 0.0, 8.0],
         }
     )
-    table = tables.shift_plan_table(plan)
+    table = tables.shift_plan_table(small.queue_detail(shifts=plan))
+    assert tables.shift_plan_table(None).empty
     assert row(table, 0) == ["Early", "Mon to Fri", "07:00", "15:30", "11:00", "6", "240.0"]
     assert row(table, 1) == ["Short", "Sat", "08:00", "12:00", "", "2", "8.0"]
     assert len(table) == 2

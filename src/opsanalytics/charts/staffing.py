@@ -66,7 +66,9 @@ def monthly_fte(staffing: StaffingForecast, *, top: int = 5) -> Axes:
     caption = _caption(staffing, "", "Required FTE by month: FC, median")
     if stack.empty:
         return paper.off(caption, _OFF)
-    ax = paper.canvas(_stack_message(stack, "FTE required"), caption, **_room_below(stack))
+    ax = paper.canvas(
+        _stack_message(stack, "FTE required"), caption, height=_HEIGHT + _lines(stack), below=_BELOW + _lines(stack)
+    )
     _stacked_columns(ax, stack, [formats.number(float(v), 1) for v in stack.sum(axis=1)], top)
     return paper.finished(ax)
 
@@ -84,7 +86,7 @@ def monthly_cost(staffing: StaffingForecast, *, top: int = 5) -> Axes:
         return paper.off(caption, "No wage rate: staff cost is off.")
     cost = formats.about_money(totals.iloc[0], staffing.minor_digits, unit)
     message = f"{_opened(cost)} {name} of staff cost in {_month(stack.index[0])}"
-    ax = paper.canvas(message, caption, **_room_below(stack))
+    ax = paper.canvas(message, caption, height=_HEIGHT + _lines(stack), below=_BELOW + _lines(stack))
     _stacked_columns(ax, stack, [write(v) for v in totals], top)
     return paper.finished(ax)
 
@@ -100,10 +102,9 @@ def _stack(rows: pd.DataFrame, column: str, top: int) -> pd.DataFrame:
     return stack
 
 
-def _room_below(stack: pd.DataFrame) -> dict[str, float]:
-    """Return the height of a chart and of its strip below, where the services take so many lines of the legend."""
-    more = _LINE * (-(-len(stack.columns) // _NAMES_A_LINE) - 1)
-    return {"height": _HEIGHT + more, "below": _BELOW + more}
+def _lines(stack: pd.DataFrame) -> float:
+    """Return the inches that the legend takes for the lines beyond its first one."""
+    return _LINE * (-(-len(stack.columns) // _NAMES_A_LINE) - 1)
 
 
 def _stacked_columns(ax: Axes, stack: pd.DataFrame, labels: list[str], top: int) -> None:

@@ -30,7 +30,7 @@ from opsanalytics.formats import (
 from opsanalytics.tables.layout import paragraph, text_frame
 
 if TYPE_CHECKING:
-    from opsanalytics.staffing import StaffingForecast
+    from opsanalytics.staffing import QueueDetail, StaffingForecast
 
 BASE, LEAST_COST = "base", "least cost"
 _PARTS: Mapping[str, str] = MappingProxyType(
@@ -246,13 +246,14 @@ def sensitivity_table(staffing: StaffingForecast) -> pd.DataFrame:
 # ------------------------------------------------------------------ shifts
 
 
-def shift_plan_table(shifts: pd.DataFrame) -> pd.DataFrame:
-    """Set out the shifts that people work: days, hours, break, people, and paid hours; those that nobody works are left
-    out.
-
-    Pass the frame `shifts` of the cover (shift, days, starts, ends, break_starts, staff, paid_hours).
+def shift_plan_table(detail: QueueDetail | None) -> pd.DataFrame:
+    """Set out the shifts of a queue's busiest week: days, hours, break, people, and paid hours; those that nobody works
+    are left out. No rows where nobody queues.
     """
-    rows = shifts[shifts["staff"] > 0]
+    heads = ["Shift", "Days", "Starts", "Ends", "Break", "People", "Paid hours"]
+    if detail is None:
+        return text_frame([], heads)
+    rows = detail.week.shifts[detail.week.shifts["staff"] > 0]
     lines = [
         [
             *("" if is_missing(r[name]) else str(r[name]) for name in ("shift", "days")),
@@ -262,7 +263,7 @@ def shift_plan_table(shifts: pd.DataFrame) -> pd.DataFrame:
         ]
         for _, r in rows.iterrows()
     ]
-    return text_frame(lines, ["Shift", "Days", "Starts", "Ends", "Break", "People", "Paid hours"])
+    return text_frame(lines, heads)
 
 
 # ------------------------------------------------------------------ sentences
