@@ -139,6 +139,15 @@ def test_a_change_that_leaves_nobody_at_work_is_refused() -> None:
         run("shrinkage +80 points")
 
 
+@pytest.mark.parametrize(("shrinkage", "low", "high"), [("0", 0.0, 1.0), ("0.01", 1.0, 1.0), ("0.985", 1.0, None)])
+def test_shrinkage_moves_down_to_none_and_never_up_to_all(shrinkage: str, low: float, high: float | None) -> None:
+    tables = {"standards": standards(shrinkage=shrinkage)}
+    found = staffing.sensitivity(both(), tables, SETTINGS, period=PERIOD).set_index("driver").loc["shrinkage"]
+    moved = {0.0: found["low_cents"] == found["base_cents"], 1.0: found["low_cents"] < found["base_cents"]}
+    assert moved[low]
+    assert pd.isna(found["high_cents"]) if high is None else found["high_cents"] > found["base_cents"]
+
+
 def test_the_sensitivity_moves_one_driver_at_a_time() -> None:
     table = staffing.sensitivity(both(), {"standards": standards()}, SETTINGS, period=PERIOD).set_index("driver")
     assert table["base_cents"].nunique() == 1

@@ -22,7 +22,7 @@ from opsanalytics.staffing.forecast.change import Change
 from opsanalytics.staffing.forecast.costs import month_cents, paid_hours
 from opsanalytics.staffing.forecast.result import SCENARIOS, SENSITIVITY, nothing, typed
 from opsanalytics.staffing.forecast.services import BASE, Service
-from opsanalytics.staffing.standards import Tables
+from opsanalytics.staffing.standards import StaffingError, Tables
 
 MONTHS = 12
 AS_IT_IS = Change(BASE)
@@ -56,7 +56,8 @@ def sensitivity(
     """How much does the cost of the twelve months to come move with each driver? DataFrame of SENSITIVITY.
 
     Each driver moves by DRIVERS down and up, the others stay. Cents of all services that have a wage; no rows where
-    none has. A driver that moves no cost (a service level where nobody queues) costs the same either way.
+    none has. A driver that moves no cost (a service level where nobody queues) costs the same either way; a cost is
+    missing where the change leaves a standard that cannot be kept (nobody at work).
     """
     chain = _Chain(forecasts, tables, settings, period, entity)
     base = chain.cost(AS_IT_IS)
@@ -64,9 +65,16 @@ def sensitivity(
         return nothing(SENSITIVITY)
     rows = []
     for driver, step in DRIVERS.items():
-        low, high = (chain.cost(_moved(driver, way)) for way in (-step, step))
+        low, high = (_cost_of(chain, _moved(driver, way)) for way in (-step, step))
         rows.append((driver, -step, step, low, base, high))
     return typed(pd.DataFrame(rows, columns=SENSITIVITY))
+
+
+def _cost_of(chain: _Chain, change: Change) -> int | None:
+    try:
+        return chain.cost(change)
+    except StaffingError:
+        return None
 
 
 def _moved(driver: str, by: float) -> Change:

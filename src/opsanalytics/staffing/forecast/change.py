@@ -20,7 +20,7 @@ class Change:
     service level in the place of the standard's.
 
     0.1 is a tenth more, 0.02 two points. A handling time that is a tenth longer divides units per hour by 1.1. A
-    service level moved by points ends at 99 %.
+    service level moved by points ends at 99 %, a shrinkage at none.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Change:
             standard,
             aht_s=standard.aht_s * longer,
             units_per_hour=standard.units_per_hour / longer,
-            shrinkage=standard.shrinkage + _exact(self.shrinkage),
+            shrinkage=max(standard.shrinkage + _exact(self.shrinkage), Decimal(0)),
             service_level=min(level, max(_HIGHEST_LEVEL, standard.service_level)),
             wage_rate=None if wage is None else wage * (1 + _exact(self.wage)),
         )
