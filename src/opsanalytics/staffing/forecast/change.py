@@ -72,12 +72,12 @@ def asked_change(text: str) -> Change | None:
     for piece in text.split(","):
         found = _read(piece.strip().lower())
         if found is None:
-            raise ValueError(f"what_if: '{piece.strip()}' is not understood: write for example {_EXAMPLE}.")
+            raise ValueError(f"scenario: '{piece.strip()}' is not understood: write for example {_EXAMPLE}.")
         if set(found) & set(parts):
-            raise ValueError(f"what_if: '{piece.strip()}' changes what was changed before: name each change once.")
+            raise ValueError(f"scenario: '{piece.strip()}' changes what was changed before: name each change once.")
         parts |= found
     if min(parts.get("volume", 0.0), parts.get("handling_time", 0.0)) <= -1:
-        raise ValueError("what_if: a volume or handling time is taken away whole: write less than -100%.")
+        raise ValueError("scenario: a volume or handling time is taken away whole: write less than -100%.")
     return Change(name=", ".join(piece.strip() for piece in text.split(",")), **parts)
 
 
