@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from opsanalytics import accuracy, demand, tables
 from opsanalytics.demand import DemandForecast, demand_forecast
 from opsanalytics.demand.effects import closed_calendar, day_effects
+from opsanalytics.demand.forecasting.calibration import loo_bounds
 from opsanalytics.demand.forecasting.intervals import usual_quantile, weighted_quantiles
 from opsanalytics.demand.forecasting.profile import day_totals, repeated_times, skipped_times, spread
 from opsanalytics.demand.record import horizon_end
@@ -440,11 +441,38 @@ def test_a_series_that_errs_more_than_the_panel_is_given_wider_intervals_by_the_
     assert widths["width"].tolist() == pytest.approx([scale * panel for scale in scales])
 
 
-def test_one_monstrous_error_widens_no_series_beyond_four_times_the_panels_mean() -> None:
+def test_one_monstrous_error_counts_as_four_usual_ones_and_narrows_no_other_series() -> None:
     calm = pd.concat([errors_of(f"s{k}", 1, 1.0) for k in range(99)])
     widths = demand.calibrate(pd.concat([calm, errors_of("odd", 1, 1e6)]), (80,), edges=(), names=["odd", "s0"])
     odd, other = widths["width"]
-    assert odd / other == pytest.approx(((4 + 8) / 9) / ((1.0 / 10000.99 + 8) / 9), rel=1e-6)
+    mean = (99 * 1 + 4) / 100
+    assert odd / other == pytest.approx((4 / mean + 8) / (1 / mean + 8))
+    alone = demand.calibrate(calm, (80,), edges=(), names=["s0"])["width"].iloc[0]
+    assert other == pytest.approx(alone, rel=0.02)
+
+
+def test_a_cutoff_weighs_half_of_the_next_later_one() -> None:
+    errors = pd.concat([errors_of("a", 1, 1.0), errors_of("a", 1, 3.0).assign(origin=1)])
+    widths = demand.calibrate(errors, (60,), edges=(), names=["new"], fading=0.5)
+    # Weights 1 and 1/2, one more of 3/4 to come: 60 % of 2.25 is 1.35, which the smaller one's 1 does not reach. The
+    # mean error is (1 + 3 / 2) / 1.5 = 1.67 (four usual ones are 4), so the later error's scale without it is that of
+    # the other one, (1.8 + 8) / 9, and that one's is (0.6 + 8) / 9.
+    larger = 3 / ((0.6 + 8) / 9)
+    assert widths["width"].iloc[0] == pytest.approx((2 * larger + 4 * usual_quantile(60)) / 6)
+
+
+def test_a_backtest_bounds_each_cutoff_by_the_errors_of_the_others() -> None:
+    ds = stamps("2026-01-01", "2026-03-01", "MS")
+    rows = {"unique_id": "a", "ds": ds, "step": 1, "yhat": 10.0, "naive": 10.0, "deviation": 1.0, "positive": True}
+    tested = pd.DataFrame({**rows, "origin": [2, 1, 0], "y": [11.0, 12.0, 13.0], "ratio": [1.0, 2.0, 3.0]})
+    before = loo_bounds(tested, "MS", (80,))
+    moved = loo_bounds(tested.assign(y=[11.0, 18.0, 13.0], ratio=[1.0, 8.0, 3.0]), "MS", (80,))
+    widths = [frame["hi80"] - frame["yhat"] for frame in (before, moved)]
+    assert widths[0][1] == widths[1][1]
+    assert widths[0][0] < widths[1][0]
+    # The middle one by its neighbours, 1 and 3 at the same age: two looks, whose mean of two is theirs without it.
+    largest = 3 / ((0.5 + 8) / 9)
+    assert widths[0][1] == pytest.approx((2 * largest + 4 * usual_quantile(80)) / 6)
 
 
 @given(st.permutations(range(24)))

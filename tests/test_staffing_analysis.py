@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from opsanalytics import sources, staffing
+from opsanalytics.budget import monthly_plan as budget_by_month
 from opsanalytics.periods import Calendar
 from opsanalytics.settings import Settings, StaffingRules
 from opsanalytics.staffing.analysis import driven_budget
@@ -140,3 +141,16 @@ def test_the_rules_of_staffing_are_kept_with_the_inputs(tmp_path: Path) -> None:
     assert read.settings.staffing == StaffingRules(shift_hours=(9.0, 5.0), days_on=4)
     read.save(tmp_path / "inputs")
     assert sources.load(tmp_path / "inputs").settings == read.settings
+
+
+def test_the_budget_by_month_reaches_into_the_next_fiscal_year() -> None:
+    centres = pd.DataFrame({"cost_centre": ["1"], "valid_from": pd.to_datetime(["2020-01-01"]), "name": "A"})
+    accounts = pd.DataFrame(
+        {"account": ["5"], "name": "Wages", "type": "cost", "pl_line": "Staff", "behaviour": "fixed"}
+    )
+    rows = {"version": "original", "cost_centre": "1", "account": "5", "amount_cents": [10, 20]}
+    plan = pd.DataFrame({**rows, "period": ["2026-06", "2026-07"]})
+    actuals = pd.DataFrame({"period": ["2026-05"], "cost_centre": ["1"], "account": ["5"], "amount_cents": [9]})
+    given = {"cost_centres": centres.assign(department="D", site="Hall"), "accounts": accounts, "budget": plan}
+    found = budget_by_month(actuals, given, Settings(calendar=Calendar(7)), period="2026-06")
+    assert found.set_index("period")["amount_cents"].to_dict() == {"2026-06": 10, "2026-07": 20}

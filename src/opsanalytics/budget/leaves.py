@@ -112,6 +112,11 @@ class Source:
         months, rules = (pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True))
         return PhasedBudget(months, rules)
 
+    def next_year(self) -> pd.DataFrame:
+        """Return the months of the next fiscal year's budget, as far as there is one in force at PERIOD."""
+        year = self.settings.calendar.fiscal_period(self.period).year + 1
+        return self._phased(year, self._amendments(year, self.period))[0]
+
     def plan_at(self, month: str) -> pd.DataFrame:
         """Return the plan in force at `month` for the fiscal year of the month after it, as leaves for the outlook.
 
@@ -217,11 +222,12 @@ def monthly_plan(
 ) -> pd.DataFrame:
     """What is budgeted for each month, cost centre and account? period, site, cost_centre, account, amount_cents.
 
-    Of the fiscal year of `period` and the one before, as in force at `period`, cost centres where they were in each
-    month. Arguments as in `budget_variance`.
+    Of the fiscal year of `period`, the one before and the one after, as in force at `period`, cost centres where they
+    are in each month. Arguments as in `budget_variance`.
     """
     source = Source(actuals, tables, settings, period)
-    lines = of_entity(source.leaves(source.plan().months, AS_POSTED), entity)
+    months = pd.concat([source.plan().months, source.next_year()], ignore_index=True)
+    lines = of_entity(source.leaves(months, AS_POSTED), entity)
     return lines[["period", "site", "cost_centre", "account", "amount_cents"]].reset_index(drop=True)
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from opsanalytics.demand.forecasting.intervals import (
-    FADING,
     LEVELS,
     USUAL_AT_LEAST,
     calibrate,
@@ -25,6 +24,7 @@ from opsanalytics.demand.record import periods_of
 from opsanalytics.periods import Calendar
 
 _LEVEL = 80
+FADING = 0.7  # weight of a cutoff beside the next later one: of a sum it has one error only, so more of them are heard
 _WHOLE = 0.75  # a month tested on fewer of its days than this is not looked at
 _SERIES = ["service", "freq"]
 
@@ -129,7 +129,7 @@ def _widths(tested: pd.DataFrame, freq: str, cutoff: pd.Timestamp, services: lis
             "ratio": known["ratio"] * usual,
         }
     )
-    widths = calibrate(errors, (_LEVEL,), edges=(), names=services)["width"] / usual
+    widths = calibrate(errors, (_LEVEL,), edges=(), names=services, fading=FADING)["width"] / usual
     return dict(zip(services, widths, strict=True))
 
 

@@ -112,6 +112,9 @@ def staff(
 
     change = staffing.asked_change(what_if)
     found = recorded(staffing.StaffingForecast, "staffing_forecast", run_dir, entity)
+    if found is not None:  # what a planner asked then is not asked now
+        usual = found.scenarios["scenario"].isin(staffing.USUAL_SCENARIOS)
+        found = dataclasses.replace(found, scenarios=found.scenarios[usual].reset_index(drop=True))
     if found is None:
         parts = sites or staff_by_site(inputs, period, entity, run_dir)
         found = staffing.total(parts) if entity == ALL else parts[0]
@@ -120,7 +123,8 @@ def staff(
     names = _sites(inputs, period, entity)
     expected = pd.concat([forecast(inputs, period, name, run_dir).forecasts for name in names], ignore_index=True)
     asked = staffing.scenarios(expected, inputs.tables, inputs.settings, [change], period=period, entity=entity)
-    both = pd.concat([found.scenarios, asked[asked["scenario"] == change.name]], ignore_index=True)
+    others = found.scenarios[found.scenarios["scenario"] != change.name]
+    both = pd.concat([others, asked[asked["scenario"] == change.name]], ignore_index=True)
     return dataclasses.replace(found, scenarios=both)
 
 
@@ -181,6 +185,8 @@ def _sites(inputs: sources.Inputs, period: str, entity: str) -> list[str]:
 
 def sites_with_demand(inputs: sources.Inputs, period: str) -> list[str]:
     """Return the sites with any demand up to `period`, `(unassigned)` included; LookupError when there is none."""
+    if not inputs.has("demand"):
+        inputs.volumes(period)  # says what to put where
     sites = sorted({site for site, _ in inputs.served(period)})
     if not sites:
         raise LookupError(f"There is no demand up to {period}: add rows to the demand table or choose a later period.")

@@ -6,7 +6,7 @@ cost, and the roster shows the gap. `queues` holds the telephone queues, `worklo
 `planning` the people of the months to come, `cover` the shifts.
 """
 
-from opsanalytics.staffing.analysis import staffing_analysis, total
+from opsanalytics.staffing.analysis import USUAL_SCENARIOS, staffing_analysis, total
 from opsanalytics.staffing.cover.patterns import Patterns, shift_patterns, tours
 from opsanalytics.staffing.cover.programme import Cover, cover_shifts
 from opsanalytics.staffing.cover.week import WeekCover, cover_week
@@ -42,6 +42,7 @@ from opsanalytics.staffing.standards import StaffingError
 from opsanalytics.staffing.workload import Backlog, backlog, minimum_capacity, workload_hours, workload_staff
 
 __all__ = [
+    "USUAL_SCENARIOS",
     "Backlog",
     "Change",
     "Cover",

@@ -17,6 +17,7 @@ from opsanalytics.staffing.forecast.chain import staffing_forecast
 from opsanalytics.staffing.forecast.change import Change
 from opsanalytics.staffing.forecast.result import PAYROLL, SCENARIOS, SENSITIVITY, StaffingForecast, summed, typed
 from opsanalytics.staffing.forecast.result import total as chain_total
+from opsanalytics.staffing.forecast.services import BASE
 from opsanalytics.staffing.planning.comparison import workforce_total
 from opsanalytics.staffing.planning.payroll import payroll_comparison
 from opsanalytics.staffing.planning.workforce import workforce_plan
@@ -26,6 +27,7 @@ from opsanalytics.staffing.standards import Tables
 
 #: The scenarios that every report shows beside the base.
 USUAL = (Change("volume -10%", volume=-0.10), Change("volume +10%", volume=0.10))
+USUAL_SCENARIOS = (BASE, *(change.name for change in USUAL))
 
 
 def staffing_analysis(
@@ -100,10 +102,17 @@ def total(parts: Sequence[StaffingForecast]) -> StaffingForecast:
         found,
         risk=typed(pd.concat([part.risk for part in parts], ignore_index=True)),
         workforce=workforce_total(pd.concat([part.workforce for part in parts], ignore_index=True)),
-        payroll=summed([part.payroll for part in parts], ["period"], PAYROLL),
+        payroll=_payroll(parts),
         scenarios=summed([part.scenarios for part in parts], ["scenario", "service"], SCENARIOS, as_met=True),
         sensitivity=summed([part.sensitivity for part in parts], ["driver", "low", "high"], SENSITIVITY, as_met=True),
     )
+
+
+def _payroll(parts: Sequence[StaffingForecast]) -> pd.DataFrame:
+    """Add the sites' payrolls up by month, where every site has the month."""
+    sums = summed([part.payroll for part in parts], ["period"], PAYROLL)
+    held = pd.concat([part.payroll["period"] for part in parts], ignore_index=True).value_counts()
+    return sums[sums["period"].map(held) == len(parts)].reset_index(drop=True)
 
 
 def driven_budget(budget: pd.DataFrame, tables: Tables, site: str) -> pd.DataFrame:

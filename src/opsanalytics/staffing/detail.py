@@ -39,8 +39,9 @@ class QueueDetail:
 
 
 def queue_detail(found: StaffingForecast, tables: Tables, settings: Settings) -> QueueDetail | None:
-    """Look closely at the queue with the most hours; None where no service queues or promises a service level.
+    """Look closely at the queue with the most hours.
 
+    None where no service queues, one contact at a time, under a promise of a service level.
     `found` is the staffing forecast of a site, `tables` the input it was made from.
     """
     plan = found.plan[(found.plan["quantile"] == 0.5) & (found.plan["scenario"] == "base")]
@@ -65,10 +66,9 @@ def _detail(
     except StaffingError:
         return None  # it has no plan either, and the notes of the forecast say why
     standard = standards[max(int(in_force(standards, pd.DatetimeIndex([peak["ds"]]))[0]), 0)]
-    if not standard.method.startswith("erlang") or math.isnan(standard.service_level):
+    if not standard.method.startswith("erlang") or math.isnan(standard.service_level) or standard.concurrency > 1:
         return None
-    at_once = 1.0 if math.isnan(standard.concurrency) else standard.concurrency
-    agents = math.ceil(float(peak["required"]) * at_once)
+    agents = math.ceil(float(peak["required"]))
     curve = level_curve(
         float(peak["volume"]),
         standard.aht_s,
@@ -80,15 +80,18 @@ def _detail(
     first = _busiest_week(rows)
     week = rows[(rows["ds"] >= first) & (rows["ds"] < first + 7 * _DAY)]
     hours, rules = tables.get("opening_hours"), settings.staffing
+    if hours is not None:
+        hours = hours[(hours["site"] == found.entity) & (hours["service"] == service)]
+    open_days = week.loc[week["required"] > 0, "ds"].dt.day_of_week.nunique()
     cover = cover_week(
         week["required"],
         week["ds"],
         1.0 if standard.wage_rate is None else float(standard.wage_rate),
-        opening=None if hours is None else hours[(hours["site"] == found.entity) & (hours["service"] == service)],
+        opening=None if hours is None or hours.empty else hours,
         interval_minutes=round(seconds_of(str(peak["freq"])) / 60),
         shift_hours=rules.shift_hours,
         break_minutes=rules.break_minutes,
-        days_on=rules.days_on,
+        days_on=max(min(rules.days_on, open_days), 1),
         understaff_price=rules.understaff_price,
     )
     volume = float(peak["volume"])

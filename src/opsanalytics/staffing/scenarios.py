@@ -44,7 +44,7 @@ def scenarios(
     """What would each change need and cost in the twelve months to come? DataFrame of SCENARIOS, "base" first.
 
     Arguments as in `staffing_forecast`. Paid hours; the mean FTE of the months; cost in minor units, missing where the
-    service has no wage. The months are the first twelve that the base staffs whole.
+    service has no wage. The months are the first twelve that the base staffs whole for every service.
     """
     chain = _Chain(forecasts, tables, settings, period, entity)
     return pd.concat([chain.over_the_year(change) for change in (AS_IT_IS, *changes)], ignore_index=True)
@@ -90,11 +90,17 @@ class _Chain:
         median = forecasts[forecasts["ds"] < end].drop(columns=["hi60", "hi90"], errors="ignore")
         self.entity, self.settings = entity, settings
         self.services = [
-            service for site in sites_of(median, entity) for service in services_of(median, tables, settings, site)[0]
+            service
+            for site in sites_of(median, entity)
+            for service in services_of(median, tables, settings, site)[0]
+            if service.works
         ]
-        held = {month for service in self.services for work in service.works for month in work.rows["period"].unique()}
-        partial = {service.partial for service in self.services}
-        self.months = sorted(month for month in held - partial if month > period)[:MONTHS]
+        whole = [
+            {month for work in service.works for month in work.rows["period"].unique()} - {service.partial}
+            for service in self.services
+        ]
+        common = set.intersection(*whole) if whole else set[str]()
+        self.months = sorted(month for month in common if month > period)[:MONTHS]
 
     def over_the_year(self, change: Change) -> pd.DataFrame:
         """Return hours, mean FTE and cost of each service under a change, over the months."""

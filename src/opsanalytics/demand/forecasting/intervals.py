@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 LEVELS = (60, 80, 90, 95)
 FADING = 0.5  # weight of a cutoff beside the next later one
 OWN_AT_LEAST = 8  # cutoffs for which the panel counts beside those of the series itself
-_FAR_OFF = 4.0  # how many mean errors of the panel one error counts at most, where a series' scale is measured
+_FAR_OFF = 4.0  # how many usual errors of the panel one error counts at most, where a series' scale is measured
+_ROUNDING = 1e-9  # of a series' weight: less is left over from a subtraction
 USUAL_AT_LEAST = 4  # cutoffs of one series for which the usual quantiles count beside the panel's
 _USUAL_STRETCH = {60: 1.05, 80: 1.1, 90: 1.15, 95: 1.2}  # of the normal quantile: errors have longer tails
 
@@ -32,22 +33,27 @@ Flags = NDArray[np.bool_]
 
 
 def calibrate(
-    errors: pd.DataFrame, levels: Sequence[int] = LEVELS, *, edges: Sequence[int], names: Sequence[str]
+    errors: pd.DataFrame,
+    levels: Sequence[int] = LEVELS,
+    *,
+    edges: Sequence[int],
+    names: Sequence[str],
+    fading: float = FADING,
 ) -> pd.DataFrame:
     """How many deviations wide is half of each level's interval? DataFrame[unique_id, bucket, level, width].
 
     `errors` has unique_id, origin (0 the latest cutoff, 1 the one before ...), step (1 is the first after the cutoff)
     and ratio, |y - yhat| / deviation; missing ratios are left out. `edges` are the last steps of the buckets but the
     open last one; `names` the series to answer for. A series' scale is its mean error in units of the panel's in the
-    same bucket, averaged with 1, which counts as OWN_AT_LEAST cutoffs. The width is the scale times the panel's
-    quantile, that of all errors of the bucket, each over the scale that its series has without that cutoff; a cutoff
-    weighs FADING of the next later one's, and where a bucket has no error, the nearest one with some stands in. The
-    quantile is averaged with the normal one, which counts as USUAL_AT_LEAST cutoffs of one series. Widths never fall
-    with the level.
+    same bucket (one error counting four at most, cutoffs weighing as below), averaged with 1, which counts as
+    OWN_AT_LEAST cutoffs. The width is the scale times the panel's quantile, that of all errors of the bucket, each over
+    the scale that its series has without that cutoff; a cutoff weighs `fading` of the next later one's, and where a
+    bucket has no error, the nearest one with some stands in. The quantile is averaged with the normal one, which counts
+    as USUAL_AT_LEAST cutoffs of one series. Widths never fall with the level.
     """
     known = Errors.of(errors, edges)
     ordered, count = sorted(levels), len(edges) + 1
-    table = known.widths(ordered)[known.names.get_indexer(pd.Index(list(names), dtype="str"))]
+    table = known.widths(ordered, fading=fading)[known.names.get_indexer(pd.Index(list(names), dtype="str"))]
     return pd.DataFrame(
         {
             "unique_id": np.repeat(np.asarray(names, dtype=object), count * len(ordered)),
@@ -90,7 +96,14 @@ class Errors:
         owner = self.names.get_indexer(pd.Index(rows["unique_id"]))
         return owner, np.searchsorted(self.edges, steps, side="left")
 
-    def widths(self, levels: Sequence[int], some: Flags | None = None, age: Places | None = None) -> Floats:
+    def widths(
+        self,
+        levels: Sequence[int],
+        some: Flags | None = None,
+        age: Places | None = None,
+        *,
+        fading: float = FADING,
+    ) -> Floats:
         """Calibrate on `some` of the errors, whose cutoffs are of such an age: series by buckets by levels.
 
         The last row is that of a series without errors.
@@ -98,8 +111,9 @@ class Errors:
         rows = ~np.isnan(self.ratio) if some is None else some & ~np.isnan(self.ratio)
         owner, bucket, ratio = self.owner[rows], self.bucket[rows], self.ratio[rows]
         age = (self.origin if age is None else age)[rows]
-        weight, looks = np.power(FADING, age, dtype=np.float64), _Looks(owner, age, len(self.names))
-        relative = np.minimum(_relative(ratio, weight, bucket, self.buckets), _FAR_OFF)
+        age = age - (age.min() if len(age) else 0)
+        weight, looks = np.power(fading, age, dtype=np.float64), _Looks(owner, self.origin[rows], len(self.names))
+        relative = _relative(ratio, weight, bucket, self.buckets)
         scale, without = looks.scales(relative, weight)
         panel = _panel(ratio / without, weight, bucket, looks, self.buckets, levels)
         return np.append(scale, 1.0)[:, None, None] * panel
@@ -127,8 +141,8 @@ def weighted_quantiles(sizes: Floats, weights: Floats, levels: Sequence[int]) ->
 class _Looks:
     """The looks at a panel: each series at each cutoff is one. `of` numbers the look that each error belongs to."""
 
-    def __init__(self, owner: Places, age: Places, series: int) -> None:
-        looks, self.of = np.unique(age * series + owner, return_inverse=True)
+    def __init__(self, owner: Places, origin: Places, series: int) -> None:
+        looks, self.of = np.unique(origin * series + owner, return_inverse=True)
         self.owner, self.series = looks % max(series, 1), series
 
     def count(self, some: Flags) -> int:
@@ -139,8 +153,9 @@ class _Looks:
         """Return each series' scale, and for each error the scale of its series without the error's own look."""
         total, mass = _sums(self.of, weight * relative), _sums(self.of, weight)
         total_of, mass_of, looks = (_sums(self.owner, part, self.series) for part in (total, mass, np.ones(len(mass))))
-        others = np.maximum(mass_of[self.owner] - mass, 0.0)
-        rest = _shrunk(np.maximum(total_of[self.owner] - total, 0.0), others, looks[self.owner] - 1)
+        others = mass_of[self.owner] - mass
+        seen = np.where(others > _ROUNDING * mass_of[self.owner], looks[self.owner] - 1, 0.0)
+        rest = _shrunk(np.maximum(total_of[self.owner] - total, 0.0), others, seen)
         return _shrunk(total_of, mass_of, looks), rest[self.of]
 
 
@@ -156,10 +171,17 @@ def _shrunk(total: Floats, mass: Floats, looks: Floats) -> Floats:
 
 
 def _relative(ratio: Floats, weight: Floats, bucket: Places, buckets: int) -> Floats:
-    """Return errors in units of the panel's mean error in their bucket, one where none has any."""
+    """Return errors in units of the panel's mean error in their bucket, one where none has any.
+
+    One error counts for _FAR_OFF of the middle ones at most in the mean, and for as many means in a series' scale.
+    """
+    middle = np.zeros(buckets)
+    for one in np.unique(bucket):
+        middle[one] = weighted_quantiles(ratio[bucket == one], weight[bucket == one], [50])[0]
+    ratio = np.minimum(ratio, _FAR_OFF * middle[bucket])
     total, mass = (_sums(bucket, part, buckets) for part in (weight * ratio, weight))
     mean = (total / np.where(mass > 0, mass, 1.0))[bucket]
-    return np.where(mean > 0, ratio / np.where(mean > 0, mean, 1.0), 1.0)
+    return np.where(mean > 0, np.minimum(ratio / np.where(mean > 0, mean, 1.0), _FAR_OFF), 1.0)
 
 
 def _panel(ratio: Floats, weight: Floats, bucket: Places, looks: _Looks, buckets: int, levels: Sequence[int]) -> Floats:

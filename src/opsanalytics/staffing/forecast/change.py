@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from math import isnan
 from types import MappingProxyType
 
 from opsanalytics.staffing.standards import Standard, checked
@@ -43,7 +44,8 @@ class Change:
             service_level=min(level, max(_HIGHEST_LEVEL, standard.service_level)),
             wage_rate=None if wage is None else wage * (1 + _exact(self.wage)),
         )
-        if self.new_service_level is not None and standard.method.startswith("erlang"):
+        promises = standard.method.startswith("erlang") and not isnan(standard.service_level)
+        if self.new_service_level is not None and promises:
             changed = replace(changed, service_level=self.new_service_level)
         return changed if changed == standard else checked(changed)
 

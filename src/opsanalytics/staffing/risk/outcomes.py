@@ -129,6 +129,8 @@ def _looked_up(agents: Array, load: Array, factor: Array, aht: float, target: fl
     The loads of a number n of agents lie within 6 roots of n around it (below it, without patience); a load beyond is
     solved by itself. Lines differ from the formula by less than 0.003.
     """
+    if not len(agents):
+        return np.empty(0)
     place, staff = pd.factorize(agents, sort=True)  # faster than numpy's unique, which sorts all
     reach = _REACH * np.sqrt(staff)
     first, last = np.maximum(staff - reach, 0.0), staff + (reach if np.isfinite(patience) else 0.0)
