@@ -377,4 +377,6 @@ def _fifteen_digits(values: Array) -> Array:
         digits = 14 - np.floor(np.log10(values))
     held = (digits >= 0) & (digits < _POWERS_OF_TEN.size)
     scale = _POWERS_OF_TEN[np.where(held, digits, 0).astype(np.int64)]
-    return np.where(held, np.rint(values * scale) / scale, values)
+    below = np.floor(values * scale)
+    low, high = below / scale, (below + 1) / scale  # the product is rounded too, so that a tie is told by the quotients
+    return np.where(held, np.where(values - low < high - values, low, high), values)
