@@ -29,7 +29,6 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "hiring_cents": "hiring",
     }
 )
-_POINTS = ("shrinkage", "service_level")
 _TINTS = ("#4d4d4d", "#0072b2", "#7fc4ee", "#c9a227")
 _SPARE = "#9fc6e5"
 _PEOPLE_HIGH, _MOVES_HIGH, _BETWEEN, _BELOW = 2.1, 1.3, 0.72, 0.34
@@ -75,7 +74,9 @@ def plan_cost(staffing: StaffingForecast) -> Axes:
 
     All services together. An alternative that leaves months short says so: what it does not cover it does not pay.
     """
-    table = plan_cost_sums(staffing.workforce)
+    from opsanalytics.staffing.planning.comparison import cheapest, plan_costs
+
+    table = plan_costs(staffing.workforce)
     unit = formats.money_unit(table["total_cents"], staffing.minor_digits)
     name = formats.unit_name(staffing.currency, unit)
     months = staffing.workforce["period"].nunique()
@@ -97,10 +98,10 @@ def plan_cost(staffing: StaffingForecast) -> Axes:
         style: dict[str, Any] = {"color": colour, "edgecolor": "white", "linewidth": 0.5, "hatch": "////"}
         ax.barh(range(len(table)), sizes, 0.6, left=base, label=part, gid=part, **style)
         base = [b + s for b, s in zip(base, sizes, strict=True)]
-    cheapest = _cheapest(table)
-    less, totals = int(table["total_cents"][cheapest]), [int(c) for c in table["total_cents"]]
+    least = cheapest(table)
+    less, totals = int(table["total_cents"][least]), [int(c) for c in table["total_cents"]]
     labels = [_plan_label(c, s, less, write) for c, s in zip(totals, table["fte_months_short"], strict=True)]
-    panels.names_at_left(ax, names, bold=[k for k, a in enumerate(table.index) if a == cheapest])
+    panels.names_at_left(ax, names, bold=[k for k, a in enumerate(table.index) if a == least])
     for y, (end, label) in enumerate(zip(base, labels, strict=True)):
         paper.bar_label(ax, end, y, label)
     span = paper.span(base)
@@ -145,6 +146,8 @@ def tornado(staffing: StaffingForecast) -> Axes:
 
     Bars are the change from the base, which is the line; each end says which change of the driver leads there.
     """
+    from opsanalytics.staffing.scenarios import change_text, swings
+
     rows = swings(staffing.sensitivity)
     base = int(rows["base_cents"].iloc[0]) if len(rows) else 0
     ends = [(int(r["low_cents"]) - base, int(r["high_cents"]) - base) for _, r in rows.iterrows()]
@@ -156,7 +159,8 @@ def tornado(staffing: StaffingForecast) -> Axes:
         caption = caption_of("Change of staff cost by driver: FC", staffing.entity, staffing.period)
         return paper.off(caption, "No sensitivity: see the notes on what is off.")
     names = [plain(driver_name(str(d))) for d in rows["driver"]]
-    steps = [tuple(step_text(str(r["driver"]), float(r[side])) for side in ("low", "high")) for _, r in rows.iterrows()]
+    columns = zip(rows["driver"], rows["low"], rows["high"], strict=True)
+    steps = [(change_text(driver, low), change_text(driver, high)) for driver, low, high in columns]
     message = _tornado_message(staffing, rows, ends, steps[0], unit)
     caption = caption_of(subject, staffing.entity, staffing.period)
     ax = paper.canvas(message, caption, height=0.5 + 0.34 * max(len(rows), 3), below=0.42, names=names)
@@ -206,14 +210,6 @@ def _differences(ax: Axes, table: pd.DataFrame, write: Callable[..., str], amoun
 # ------------------------------------------------------------------ sums that the charts show
 
 
-def plan_cost_sums(workforce: pd.DataFrame) -> pd.DataFrame:
-    """Return what each alternative costs over all services, in the plan's order, and the FTE months that stay short."""
-    from opsanalytics.staffing.planning.comparison import alternatives_compared
-
-    columns = [*PARTS, "total_cents", "fte_months_short"]
-    return alternatives_compared(workforce).groupby("alternative", sort=False)[columns].sum()
-
-
 def scenario_sums(scenarios: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Return each scenario's `cents`, their `change` from the base and its `share`; and how many services have no cost.
 
@@ -231,23 +227,9 @@ def scenario_sums(scenarios: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return sums.assign(change=change, share=share), left_out
 
 
-def swings(sensitivity: pd.DataFrame) -> pd.DataFrame:
-    """Return the drivers by the swing of cost between their ends, the widest first."""
-    known = sensitivity.dropna(subset=["low_cents", "base_cents", "high_cents"])
-    ends = known[["low_cents", "base_cents", "high_cents"]]
-    swing = ends.max(axis=1) - ends.min(axis=1)
-    return known.assign(swing=swing).sort_values(["swing", "driver"], ascending=[False, True]).reset_index(drop=True)
-
-
 def driver_name(driver: str) -> str:
     """Write a driver as it is called at the head of a line."""
     return _opened(formats.word({}, driver))
-
-
-def step_text(driver: str, by: float) -> str:
-    """Write by how much a driver moves: "+10 %", or "+2 points" of what is a share itself."""
-    size = number(100 * by, 0 if round(100 * by, 6) % 1 == 0 else 1, signed=True)
-    return f"{size} {'points' if driver in _POINTS else '%'}"
 
 
 # ------------------------------------------------------------------ people
@@ -319,16 +301,6 @@ def _people_message(rows: pd.DataFrame) -> str:
 # ------------------------------------------------------------------ cost
 
 
-def _cheapest(table: pd.DataFrame) -> str:
-    """Return the cheapest of the alternatives that leave nothing short; of all, where each does."""
-    covering = table[~_is_short(table)]
-    return str((covering if len(covering) else table)["total_cents"].sort_values(kind="stable").index[0])
-
-
-def _is_short(table: pd.DataFrame) -> pd.Series:
-    return table["fte_months_short"].round(1) > 0
-
-
 def _plan_label(total: int, short: float, less: int, write: Callable[..., str]) -> str:
     """Write what an alternative costs, by how much that is not the `less` of the cheapest, and what stays short."""
     text = write(total) + (f"  ({write(total - less, signed=True)})" if total != less else "")
@@ -337,16 +309,16 @@ def _plan_label(total: int, short: float, less: int, write: Callable[..., str]) 
 
 def _plan_message(staffing: StaffingForecast, table: pd.DataFrame, unit: str) -> str:
     """Name the cheapest alternative that covers what is required, what it saves, and who covers less."""
-    cheapest, name = _cheapest(table), formats.unit_name(staffing.currency, unit)
-    total = int(table["total_cents"][cheapest])
-    if _is_short(table).all():
-        left = about(float(table["fte_months_short"][cheapest]))
-        return (
-            f"{_opened(plain(cheapest))} costs {_about(staffing, total, unit)} {name}, leaving {left} FTE months short"
-        )
-    lacking = table[_is_short(table)]
-    text = f"{_opened(plain(cheapest))} is cheapest, {_about(staffing, total, unit)} {name}"
-    others = table[~_is_short(table) & (table.index != cheapest)]["total_cents"].sort_values(kind="stable")
+    from opsanalytics.staffing.planning.comparison import cheapest, leaves_short
+
+    least, name = cheapest(table), formats.unit_name(staffing.currency, unit)
+    total = int(table["total_cents"][least])
+    if leaves_short(table).all():
+        left = about(float(table["fte_months_short"][least]))
+        return f"{_opened(plain(least))} costs {_about(staffing, total, unit)} {name}, leaving {left} FTE months short"
+    lacking = table[leaves_short(table)]
+    text = f"{_opened(plain(least))} is cheapest, {_about(staffing, total, unit)} {name}"
+    others = table[~leaves_short(table) & (table.index != least)]["total_cents"].sort_values(kind="stable")
     if len(others):
         nearest, less = plain(str(others.index[0])), int(others.iloc[0]) - total
         text += f", {_about(staffing, less, unit)} {name} less than {nearest}" if less else f", the same as {nearest}"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from opsanalytics.formats import ALL
+from opsanalytics.formats import ALL, number
 from opsanalytics.periods import shift
 from opsanalytics.settings import Settings
 from opsanalytics.staffing.forecast.chain import services_of, sites_of
@@ -26,6 +26,7 @@ from opsanalytics.staffing.standards import StaffingError, Tables
 
 MONTHS = 12
 AS_IT_IS = Change(BASE)
+_POINTS = ("shrinkage", "service_level")
 #: What moves in the sensitivity, and by how much either way: shares, and points of shrinkage and service level.
 DRIVERS: Mapping[str, float] = MappingProxyType(
     {"volume": 0.10, "handling_time": 0.10, "shrinkage": 0.02, "service_level": 0.05, "wage": 0.05}
@@ -68,6 +69,20 @@ def sensitivity(
         low, high = (_cost_of(chain, _moved(driver, way)) for way in (-step, step))
         rows.append((driver, -step, step, low, base, high))
     return typed(pd.DataFrame(rows, columns=SENSITIVITY))
+
+
+def swings(sensitivity: pd.DataFrame) -> pd.DataFrame:
+    """Return the drivers by the swing of cost between their ends, the widest first."""
+    known = sensitivity.dropna(subset=["low_cents", "base_cents", "high_cents"])
+    ends = known[["low_cents", "base_cents", "high_cents"]]
+    swing = ends.max(axis=1) - ends.min(axis=1)
+    return known.assign(swing=swing).sort_values(["swing", "driver"], ascending=[False, True]).reset_index(drop=True)
+
+
+def change_text(driver: str, by: float) -> str:
+    """Write by how much a driver moves: "+10 %", or "+2 points" of what is a share itself."""
+    size = number(100 * by, 0 if round(100 * by, 6) % 1 == 0 else 1, signed=True)
+    return f"{size} {'points' if driver in _POINTS else '%'}"
 
 
 def _cost_of(chain: _Chain, change: Change) -> int | None:

@@ -41,7 +41,6 @@ _PARTS: Mapping[str, str] = MappingProxyType(
         "hiring_cents": "Hiring",
     }
 )
-_POINTS = ("shrinkage", "service_level")
 _SAID = 6
 _OFF = "The workforce plan is off: no service has headcount, wage and a forecast of the months to come."
 
@@ -120,10 +119,12 @@ def plan_cost_table(staffing: StaffingForecast) -> pd.DataFrame:
 
     The difference is to the cheapest of those that leave nothing short.
     """
-    table = _alternatives(staffing)
+    from opsanalytics.staffing.planning.comparison import cheapest, plan_costs
+
+    table = plan_costs(staffing.workforce)
     unit = money_unit(table["total_cents"], staffing.minor_digits)
     write = _writer(staffing, unit)
-    least = int(table["total_cents"][_cheapest(table)]) if len(table) else 0
+    least = int(table["total_cents"][cheapest(table)]) if len(table) else 0
     lines = [
         [
             _opened(str(alternative)),
@@ -223,10 +224,9 @@ def scenario_table(staffing: StaffingForecast) -> pd.DataFrame:
 
 def sensitivity_table(staffing: StaffingForecast) -> pd.DataFrame:
     """Set out by how much each driver, alone, moves the cost of the twelve months to come; the widest swing first."""
-    rows = staffing.sensitivity.dropna(subset=["low_cents", "base_cents", "high_cents"])
-    ends = rows[["low_cents", "base_cents", "high_cents"]]
-    rows = rows.assign(swing=ends.max(axis=1) - ends.min(axis=1))
-    rows = rows.sort_values(["swing", "driver"], ascending=[False, True], kind="stable")
+    from opsanalytics.staffing.scenarios import change_text, swings
+
+    rows = swings(staffing.sensitivity)
     unit = money_unit(rows["base_cents"], staffing.minor_digits)
     write = _writer(staffing, unit)
     lines = []
@@ -236,7 +236,7 @@ def sensitivity_table(staffing: StaffingForecast) -> pd.DataFrame:
         for side in ("low", "high"):
             change = int(r[f"{side}_cents"]) - base
             part = share(change / base if base else None, signed=True)
-            line += [_step(str(r["driver"]), float(r[side])), write(change, signed=True), part]
+            line += [change_text(str(r["driver"]), float(r[side])), write(change, signed=True), part]
         lines.append(line)
     name = unit_name(staffing.currency, unit)
     down, up = (["Change " + way, f"Cost {way} {name}", f"Cost {way} %"] for way in ("down", "up"))
@@ -286,7 +286,9 @@ def _plan_sentence(staffing: StaffingForecast, rows: pd.DataFrame, alternative: 
 
 def _others_sentence(staffing: StaffingForecast, alternative: str) -> str:
     """Say how much the other alternatives cost more or less, and which of them leave months short."""
-    table = _alternatives(staffing)
+    from opsanalytics.staffing.planning.comparison import plan_costs
+
+    table = plan_costs(staffing.workforce)
     own = int(table["total_cents"][alternative])
     unit = money_unit(table["total_cents"], staffing.minor_digits)
     name, said = unit_name(staffing.currency, unit), []
@@ -329,19 +331,6 @@ def _over_sentence(staffing: StaffingForecast, over: pd.DataFrame, count: int, u
 # ------------------------------------------------------------------ cells
 
 
-def _alternatives(staffing: StaffingForecast) -> pd.DataFrame:
-    """Return what each alternative costs over all services, in the plan's order."""
-    from opsanalytics.staffing.planning.comparison import alternatives_compared
-
-    columns = [*_PARTS, "total_cents", "hires", "fte_months_short"]
-    return alternatives_compared(staffing.workforce).groupby("alternative", sort=False)[columns].sum()
-
-
-def _cheapest(table: pd.DataFrame) -> str:
-    covering = table[table["fte_months_short"].round(1) <= 0]
-    return str((covering if len(covering) else table)["total_cents"].sort_values(kind="stable").index[0])
-
-
 def _hires(count: float) -> str:
     if count == 0:
         return "no hire"
@@ -351,12 +340,6 @@ def _hires(count: float) -> str:
 def _months(periods: pd.Series) -> str:
     first, last = str(periods.min()), str(periods.max())
     return month_name(first) if first == last else f"{month_name(first)} to {month_name(last)}"
-
-
-def _step(driver: str, by: float) -> str:
-    """Write by how much a driver moves: "+10 %", or "+2 points" of what is a share itself."""
-    size = number(100 * by, 0 if round(100 * by, 6) % 1 == 0 else 1, signed=True)
-    return f"{size} {'points' if driver in _POINTS else '%'}"
 
 
 def _clock(value: object) -> str:

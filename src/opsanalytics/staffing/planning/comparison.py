@@ -28,6 +28,23 @@ def alternatives_compared(workforce: pd.DataFrame) -> pd.DataFrame:
     return sums.astype({"months": "int64", **cents})[COMPARISON]
 
 
+def plan_costs(workforce: pd.DataFrame) -> pd.DataFrame:
+    """What does each alternative cost over all services? The sums of `alternatives_compared`, in their order."""
+    numbers = ["hires", "fte_months_short", *COSTS, "total_cents"]
+    return alternatives_compared(workforce).groupby("alternative", sort=False)[numbers].sum()
+
+
+def cheapest(costs: pd.DataFrame) -> str:
+    """Which of the alternatives of `plan_costs` that leave nothing short costs least? Of all, where each does."""
+    covering = costs[~leaves_short(costs)]
+    return str((covering if len(covering) else costs)["total_cents"].sort_values(kind="stable").index[0])
+
+
+def leaves_short(costs: pd.DataFrame) -> pd.Series:
+    """Which alternatives leave a tenth of an FTE month or more to nobody?"""
+    return costs["fte_months_short"].round(1) > 0
+
+
 def workforce_total(workforce: pd.DataFrame) -> pd.DataFrame:
     """Add up the sites of a workforce plan by service, alternative and month, as the site `(all)`.
 
