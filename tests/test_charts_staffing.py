@@ -16,6 +16,7 @@ from matplotlib.colors import to_rgb
 import small_results as small
 from opsanalytics import charts
 from opsanalytics.charts import canvas, sheet
+from opsanalytics.periods import shift
 from opsanalytics.staffing import StaffingForecast
 from test_charts import CYRILLIC, bars, heading, line, names, panel, shown_texts, texts
 
@@ -323,6 +324,49 @@ def test_another_alternative_is_drawn_on_request_and_named() -> None:
         "calls: about 3.0 FTE short in Apr 2026, the worst of 2 short months of 3; no hire to request"
     )
     assert "no action" in heading(ax, "caption")
+
+
+def test_hires_on_record_stand_in_no_ring_and_are_counted_beside() -> None:
+    ahead = small.staffing_ahead()
+    recorded = ahead.workforce["hires"] + 3.0 * (ahead.workforce["period"] == "2026-05")
+    ahead = dataclasses.replace(ahead, workforce=ahead.workforce.assign(hires=recorded))
+    ax = charts.headcount_plan(ahead, "calls")
+    assert heading(ax, "message").endswith("2 hires to request, besides 3 already on record")
+    moves = panel(ax, "moves")
+    assert [(t.get_text(), t.get_position()[0]) for t in moves.texts if t.get_gid() == "hires"] == [("2", 0)]
+    assert any("3 hires already on record" in text for text in shown_words(ax))
+    none = charts.headcount_plan(ahead, "calls", alternative="no action")
+    assert heading(none, "message").endswith("no hire to request, besides 3 already on record")
+    assert not [t for t in panel(none, "moves").texts if t.get_gid() == "hires"]
+    assert not any("ring" in text for text in shown_words(none))
+
+
+def shown_words(ax: Axes) -> list[str]:
+    return [text.get_text() for text in shown_texts(ax)]
+
+
+def test_no_number_of_months_is_claimed_that_the_frames_do_not_tell() -> None:
+    ahead = small.staffing_ahead()
+    bare = dataclasses.replace(ahead, monthly=ahead.monthly.iloc[:0])
+    for ax in (charts.scenario_cost(bare), charts.tornado(bare)):
+        assert "of the months to come" in heading(ax, "caption")
+    assert "Cost of 3 months" in heading(charts.plan_cost(ahead), "caption")
+    one = ahead.workforce[ahead.workforce["period"] == "2026-04"]
+    assert "Cost of 1 month by" in heading(charts.plan_cost(dataclasses.replace(ahead, workforce=one)), "caption")
+    both = pd.concat([ahead.workforce, one.assign(service="parcels")])
+    assert "Cost of up to 3 months by" in heading(
+        charts.plan_cost(dataclasses.replace(ahead, workforce=both)), "caption"
+    )
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "the 1 month to come"), (7, "the 7 months to come")])
+def test_scenarios_and_sensitivity_say_over_how_many_months_they_go(count: int, said: str) -> None:
+    ahead = small.staffing_ahead()
+    periods = [shift(ahead.period, k + 1) for k in range(count)]
+    rows = [ahead.monthly.iloc[:1].assign(service=s, period=p) for s in ahead.plan["service"].unique() for p in periods]
+    ahead = dataclasses.replace(ahead, monthly=pd.concat(rows))
+    for ax in (charts.scenario_cost(ahead), charts.tornado(ahead)):
+        assert f"of {said}" in heading(ax, "caption")
 
 
 # Cost

@@ -12,8 +12,8 @@ from opsanalytics import sources, staffing
 from opsanalytics.budget import monthly_plan as budget_by_month
 from opsanalytics.periods import Calendar
 from opsanalytics.settings import Settings, StaffingRules
-from opsanalytics.staffing.analysis import driven_budget
 from opsanalytics.staffing.forecast.result import PAYROLL, RISK, SCENARIOS, SENSITIVITY, WORKFORCE
+from opsanalytics.staffing.planning.payroll import payroll_budget
 
 PERIOD = "2026-09"
 SETTINGS = Settings(time_zone="Europe/Dublin", calendar=Calendar(7))
@@ -70,9 +70,12 @@ def analysis(site: str = "Hall") -> staffing.StaffingForecast:
 
 
 def test_the_budget_is_that_of_the_driven_accounts_in_the_cost_centres_of_the_standards() -> None:
-    assert driven_budget(budget(), tables(), "Hall")["budget_cents"].tolist() == [100, 100, 100]
     unnamed = {**tables(), "standards": tables()["standards"].drop(columns="cost_centre")}
-    assert driven_budget(budget(), unnamed, "Hall")["budget_cents"].tolist() == [103, 103, 103]
+    for given, cents in ((tables(), [100, 100, 100]), (unnamed, [103, 103, 103])):
+        found, notes = payroll_budget(budget(), given, "Hall", {"Calls"}, {"Calls"})
+        assert found is not None
+        assert found["budget_cents"].tolist() == cents
+        assert notes == ()
 
 
 def test_an_analysis_has_every_frame_and_compares_the_months_to_come_with_their_budget() -> None:

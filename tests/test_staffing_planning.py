@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opsanalytics.periods import Calendar, month_range, shift
-from opsanalytics.staffing import headcount_plan
+from opsanalytics.settings import Settings, StaffingRules
+from opsanalytics.staffing import headcount_plan, staffing_forecast
+from opsanalytics.staffing.forecast.costs import FTE_MONTHS, fte_months
 from opsanalytics.staffing.forecast.result import WORKFORCE
 from opsanalytics.staffing.planning import workforce as planning
 from opsanalytics.staffing.planning.comparison import COMPARISON, alternatives_compared, workforce_total
@@ -26,11 +29,14 @@ from opsanalytics.staffing.planning.workforce import (
     COVER_ONLY,
     LEAST_COST,
     NO_ACTION,
+    requests_of,
 )
 
 QUICK = settings(max_examples=15, deadline=None)
 LAST = "2025-12"
 MONTHS = month_range("2026-01", "2026-12")
+WEEKS = Calendar(1, "4-4-5", "last Saturday of December")  # the fiscal February 2026 begins on 25 January
+TERMS = Terms(overtime_premium=0.5, overtime_limit=0.1, temporary_premium=0.3, hiring_cost=0.0)
 
 #: The plan with a temporary premium of 0.3, cheaper than overtime, as the numbers here are worked out.
 workforce_plan = partial(planning.workforce_plan, temporary_premium=0.3)
@@ -195,10 +201,90 @@ def test_each_amount_is_rounded_once_half_to_even() -> None:
 
 
 def test_a_calendar_of_weeks_says_which_day_a_month_begins() -> None:
-    calendar = Calendar(1, "4-4-5", "last Saturday of December")  # the fiscal February 2026 begins on 25 January
     rates = pd.concat([standards(valid_from=pd.NaT), standards(wage=20, valid_from=pd.Timestamp("2026-01-24"))])
-    plan, _ = workforce_plan(months([0] * 2), people(), rates, period=LAST, calendar=calendar)
-    assert plan["staff_cents"].iloc[:2].tolist() == [10_000_00, 20_000_00]
+    plan, _ = workforce_plan(months([0] * 2), people(), rates, period=LAST, calendar=WEEKS)
+    # Four weeks are 48/52 of a month: 10 people x 100 hours x 48/52 x 10, then at a wage of 20.
+    assert plan["staff_cents"].iloc[:2].tolist() == [9_230_77, 18_461_54]
+
+
+# --- full-time people of a period ---------------------------------------------------------------
+
+
+def test_a_full_time_person_is_paid_twelve_months_a_year_in_every_calendar() -> None:
+    assert [fte_months(month, Calendar()) for month in ("2026-02", "2026-03")] == [1, 1]
+    year = [fte_months(month, WEEKS) for month in WEEKS.months_of_year(2026)]
+    assert year[:3] == [Fraction(48, 52), Fraction(48, 52), Fraction(60, 52)]
+    assert sum(year) == 12
+    assert 52 * FTE_MONTHS["W"] == 12
+    assert sum(fte_months(month, WEEKS) for month in WEEKS.months_of_year(2028)) == Fraction(12 * 53, 52)
+
+
+def daily(units: float, calendar: Calendar) -> pd.DataFrame:
+    """The months of the same work every day of a year, ten units an hour."""
+    ds = pd.date_range(WEEKS.first_day("2026-01"), WEEKS.last_day("2026-12"))
+    rows = pd.DataFrame({"ds": ds.as_unit("us"), "yhat": units, "hi60": units, "hi90": units})
+    rows = rows.assign(site="N", service="Calls", freq="D", cutoff=ds[0] - pd.Timedelta(days=1), reconstructed=False)
+    own = standards(method="workload", units_per_hour=10.0, shrinkage=0.0, hours=160.0)
+    settings = Settings(calendar=calendar)
+    return staffing_forecast(rows, {"standards": own}, settings, period=LAST, entity="N").monthly.set_index("period")
+
+
+def test_the_same_work_every_day_is_the_same_people_in_months_of_four_and_of_five_weeks() -> None:
+    monthly = daily(400.0, WEEKS)
+    # 40 hours a day are 280 a week, and one person is paid 160 x 12 / 52 of them.
+    assert monthly["required_fte"].tolist() == pytest.approx([280 / (160 * 12 / 52)] * 12)
+    assert monthly.loc["2026-03", "required_hours"] == 5 * 280
+    by_month = daily(400.0, Calendar())
+    assert by_month.loc["2026-03", "required_fte"] == pytest.approx(31 * 40 / 160)
+
+
+def test_people_who_suffice_in_a_month_of_four_weeks_suffice_in_one_of_five() -> None:
+    monthly = daily(400.0, WEEKS).reset_index().assign(site="N", service="Calls")
+    fte = 280 / (160 * 12 / 52)
+    plan, _ = workforce_plan(
+        monthly.head(7), people(fte=fte), standards(hours=160), period=LAST, calendar=WEEKS, months=7
+    )
+    assert plan["gap_fte"].to_numpy() == pytest.approx(0, abs=1e-9)
+    assert (plan[["overtime_hours", "temporary_hours", "hires"]] < 1e-6).all(axis=None)
+    four, five = (round(fte * 160 * weeks * 12 / 52 * 1000) for weeks in (4, 5))
+    assert plan["staff_cents"].iloc[:3].tolist() == [four, four, five]
+
+
+# --- hires on record and further ones -----------------------------------------------------------
+
+
+def test_hires_on_record_are_told_from_those_that_the_plan_asks_for() -> None:
+    rows = pd.concat([people(fte=10, lead=1), people(period="2026-02", hires=1, lead=1)])
+    plan, _ = workforce_plan(months([10, 10, *[13] * 22]), rows, standards(), period=LAST, hiring_cost=7)
+    found = requests_of(plan)
+    for _, own in found.groupby("alternative"):
+        assert own["recorded"].tolist() == [0, 1, *[0] * 10]
+    least = found[found["alternative"] == LEAST_COST]
+    # From March on 13 are required: 10 there, 1 joins at the request on record, 2 more are to be requested in February.
+    assert least["further"].tolist() == [0, 2, *[0] * 10]
+    assert (found["recorded"] + found["further"]).tolist() == plan["hires"].tolist()
+    # Each request costs once, in its month, those on record in every alternative.
+    cost = plan.groupby("alternative")["hiring_cents"].sum()
+    assert (cost[NO_ACTION], cost[COVER_ONLY], cost[LEAST_COST]) == (700, 700, 2100)
+
+
+def test_hires_on_record_are_not_guessed() -> None:
+    plan, _ = workforce_plan(months([10] * 12), people(), standards(), period=LAST)
+    with pytest.raises(ValueError, match="without the alternative 'no action'"):
+        requests_of(plan[plan["alternative"] != NO_ACTION])
+    assert requests_of(plan.iloc[:0]).empty
+
+
+def test_what_is_not_said_is_as_in_the_settings() -> None:
+    need = months([11, 13] * 6)
+    rules = StaffingRules()
+    said = {name: getattr(rules, name) for name in ("overtime_premium", "overtime_limit", "temporary_premium")}
+    assert rules.hiring_cost_cents == 0
+    usual, _ = planning.workforce_plan(need, people(), standards(), period=LAST)
+    named, _ = planning.workforce_plan(need, people(), standards(), period=LAST, hiring_cost=0.0, **said)
+    pd.testing.assert_frame_equal(usual, named)
+    with pytest.raises(TypeError):
+        Terms()  # type: ignore[call-arg]
 
 
 # --- the end of the plan ----------------------------------------------------------------------
@@ -294,7 +380,7 @@ def test_a_programme_that_the_presolve_of_the_solver_fails_on_is_solved_all_the_
 
 
 def test_a_hair_of_a_shortage_is_none() -> None:
-    overtime, temporary = cover_of(np.array([10.0]), np.array([10 - 1e-12]), np.array([10.0]), Terms())
+    overtime, temporary = cover_of(np.array([10.0]), np.array([10 - 1e-12]), np.array([10.0]), TERMS)
     assert (overtime[0], temporary[0]) == (0, 0)
 
 
@@ -302,7 +388,7 @@ needs = st.lists(st.floats(0, 40), min_size=12, max_size=20)
 teams = st.builds(
     people,
     fte=st.floats(0, 30),
-    attrition=st.floats(0, 0.2),
+    attrition=st.one_of(st.floats(0, 0.2), st.sampled_from([0.9, 1.0])),
     lead=st.integers(0, 4),
     ramp=st.integers(0, 4),
     hires=st.integers(0, 5),
@@ -337,6 +423,8 @@ def test_the_plan_covers_what_is_required_at_no_more_than_without_hires(
     only_temporary = (-alone["gap_fte"]).clip(lower=0).sum() * 100 * 10 * (1 + terms["temporary_premium"])
     assert cents(alone) <= alone["staff_cents"].sum() + alone["hiring_cents"].sum() + only_temporary * 100 + 48
     assert ((least["hires"] % 1) == 0).all()
+    never_below = [name for name in WORKFORCE[4:] if name != "gap_fte"]
+    assert (plan[never_below] >= 0).all(axis=None)
 
 
 @QUICK
@@ -401,6 +489,24 @@ def test_the_order_of_rows_means_nothing() -> None:
     assert notes == same
 
 
+@settings(max_examples=8, deadline=None)
+@given(need=needs, team=teams, terms=prices, seed=st.integers(0, 1000))
+def test_no_order_of_rows_moves_the_plan(
+    need: list[float], team: pd.DataFrame, terms: dict[str, float], seed: int
+) -> None:
+    record = [team.assign(period=shift(LAST, -k), attrition_rate=team["attrition_rate"] / k) for k in (3, 7)]
+    ahead = team.assign(period="2026-02", hires=team["hires"] + 0.7)
+    tables = [
+        months(need),
+        pd.concat([team, *record, ahead]),
+        pd.concat([standards(), standards(valid_from="2026-05-01", wage="11.1")]),
+    ]
+    plan, notes = workforce_plan(*tables, period=LAST, **terms)
+    other, same = workforce_plan(*(t.sample(frac=1, random_state=seed) for t in tables), period=LAST, **terms)
+    pd.testing.assert_frame_equal(plan, other)
+    assert notes == same
+
+
 # --- what is missing, or wrong ----------------------------------------------------------------
 
 
@@ -420,6 +526,7 @@ def test_the_order_of_rows_means_nothing() -> None:
         (people(), standards(hours=np.nan), "has no hours_per_fte above zero in Jan 2026"),
         (people(), standards(valid_from=pd.Timestamp("2026-01-02")), "has no standard in Jan 2026"),
         (people(), standards(service="Mail"), "has no standard in Jan 2026"),
+        (people(), pd.concat([standards(), standards(wage=11)]), "has two rows without valid_from in standards"),
     ],
 )
 def test_a_service_that_lacks_something_is_named_with_the_remedy_and_the_others_go_on(

@@ -16,6 +16,7 @@ from scipy import stats
 
 from opsanalytics import staffing
 from opsanalytics.settings import Settings
+from opsanalytics.staffing.queues import formulas
 from opsanalytics.staffing.risk import draws, outcomes
 from opsanalytics.staffing.risk.simulation import RISK, staffing_risk
 
@@ -208,6 +209,61 @@ def test_the_table_of_many_queues_agrees_with_the_formula(patience: float) -> No
     assert np.abs(many - np.concatenate(parts, axis=1) / volume).max() < 0.003
 
 
+def occupancy_only(method: str = "erlang_c", most: float = 0.85, **values: Any) -> dict[str, pd.DataFrame]:
+    return standard(method, service_level=np.nan, target_s=np.nan, max_occupancy=most, **values)
+
+
+@pytest.mark.parametrize(
+    ("agents", "attained", "intervals", "month"),
+    [
+        pytest.param(10, 120 / 210, 0.25, 0.0, id="8.5 erlangs an interval, 34 of 28 in all"),
+        pytest.param(7, 60 / 210, 0.5, 1.0, id="5.95 erlangs an interval, 23.8 of 28 in all"),
+    ],
+)
+def test_a_promise_of_occupancy_is_kept_in_the_intervals_whose_agents_are_not_busier(
+    agents: int, attained: float, intervals: float, month: float
+) -> None:
+    # Loads of 2.67, 8, 12 and 5.33 erlangs, 28 in all.
+    plan = planned(calls(1, 0.0), occupancy_only()).assign(scheduled=float(agents))
+    found, notes = staffing_risk(calls(1, 0.0), plan, occupancy_only(), runs=2, handling_time_spread=0.0)
+    assert found["attained"].tolist() == pytest.approx([attained] * 3)
+    assert found["attained_low"].tolist() == pytest.approx([attained] * 3)
+    assert found["intervals_missed"].tolist() == [intervals] * 3
+    assert found["months_missed"].tolist() == [month] * 3
+    assert len(notes) == 1
+    assert notes[0].startswith("Calls at Cork promises an occupancy and no service level")
+
+
+@pytest.mark.parametrize(("method", "patience"), [("erlang_c", np.nan), ("erlang_a", 120.0)])
+def test_the_people_planned_for_an_occupancy_keep_it_without_spread_and_absence(method: str, patience: float) -> None:
+    tables = occupancy_only(method, patience_s=patience)
+    found, _ = staffing_risk(calls(2, 0.0), planned(calls(2, 0.0), tables), tables, runs=2, handling_time_spread=0.0)
+    assert found["attained"].tolist() == [1, 1, 1]
+    assert (found[["intervals_missed", "months_missed"]] == 0).all(axis=None)
+
+
+def test_those_who_hang_up_do_not_make_agents_busy() -> None:
+    volume, agents, ones = np.array([[90.0]]), np.array([[12.0]]), np.ones((1, 1))
+    busy = float(formulas.occupancy(12, 12, 240, 60))
+    for most, kept in ((busy - 0.01, 0), (busy + 0.01, 1)):
+        found = outcomes.occupied(volume, agents, ones, np.array([1800.0]), 240, most, 60.0)
+        assert found.done.tolist() == [[90.0 * kept]]
+        assert found.room.tolist() == [[pytest.approx(90 * most / busy)]]
+    assert outcomes.occupied(volume, agents, ones, np.array([1800.0]), 240, 1.0, np.inf).done.tolist() == [[0.0]]
+
+
+def test_the_occupancy_of_many_queues_agrees_with_the_formula() -> None:
+    rng = np.random.default_rng(3)
+    agents = rng.integers(1, 60, 40_000).astype(float)[None]
+    volume, factor = agents * rng.uniform(0.1, 1.6, agents.shape) * 1800 / 240, rng.lognormal(0, 0.1, agents.shape)
+    seconds = np.full(agents.size, 1800.0)
+    found = outcomes.occupied(volume, agents, factor, seconds, 240, 0.85, 150.0)
+    busy = formulas.occupancy(agents, volume * 240 * factor / 1800, 240 * factor, 150.0)
+    assert np.abs(0.85 * volume / found.room - busy).max() < 0.003
+    sure = np.abs(busy - 0.85) > 0.003
+    assert ((found.done > 0) == (busy <= 0.85))[sure].all()
+
+
 # --- work without a queue -------------------------------------------------------------------------------------------
 
 
@@ -268,6 +324,17 @@ def test_work_due_on_a_closed_day_is_due_on_the_next_open_one() -> None:
     shut = shut.assign(**{name: shut["yhat"] for name in shut if name[:2] in ("lo", "hi")})
     found, _ = staffing_risk(shut, plan, tables, runs=1, handling_time_spread=0.0)
     assert found["attained"].tolist() == pytest.approx([160 / 170] * 3)
+
+
+def test_weeks_of_work_are_done_in_a_twelfth_of_a_year_of_full_time_people_by_month() -> None:
+    # One person of 160 hours a month does 160 x 12 / 52 x 10 units a week.
+    week = 160 * 12 / 52 * 10
+    frame = forecast(pd.DatetimeIndex(["2026-11-02", "2026-11-09"]), [week, week + 1], 0.0, "W-MON")
+    plan = planned(frame, work("workload"))
+    assert plan.loc[plan["quantile"] == 0.5, "required"].tolist() == [1, 2]
+    found, _ = staffing_risk(frame, plan.assign(scheduled=1.0), work("workload"), runs=1, handling_time_spread=0.0)
+    assert found["attained"].tolist() == pytest.approx([2 * week / (2 * week + 1)] * 3)
+    assert found["intervals_missed"].tolist() == [0.5] * 3
 
 
 def test_months_of_work_are_done_by_the_days_of_people() -> None:
@@ -470,7 +537,6 @@ def test_what_cannot_be_simulated_is_named_with_the_remedy() -> None:
         (bare, plan, standard(), "give lo and hi bounds"),
         (frame, plan.assign(ds=plan["ds"] - pd.Timedelta(days=60)), standard(), "no plan for the days from 2026-11-01"),
         (frame, plan, {"standards": standard()["standards"].iloc[:0]}, "add a row to standards"),
-        (frame, plan, standard(service_level=np.nan, max_occupancy=0.9), "give service_level with target_s"),
         (frame, plan.assign(site="(all)"), standard(), "give theirs"),
         (frame, plan, standard(valid_from=pd.Timestamp("2026-11-03")), "earlier valid_from"),
         (frame, plan.assign(scheduled=np.nan), standard(), "20 of 20 rows of the plan have no people"),

@@ -40,7 +40,7 @@ def test_a_share_or_a_cost_that_is_not_known_is_not_zero() -> None:
     ahead = small.staffing_ahead()
     unknown = ahead.risk.assign(attained=float("nan"), cost_cents=pd.array([None] * 3, dtype="Int64"))
     table = tables.risk_table(dataclasses.replace(ahead, risk=unknown))
-    assert set(table["In time"]) == set(table["Cost EUR"]) == {NOT_AVAILABLE}
+    assert set(table["Attained"]) == set(table["Cost EUR"]) == {NOT_AVAILABLE}
 
 
 # People and hires
@@ -62,6 +62,37 @@ def test_without_action_nothing_is_requested_and_the_others_are_compared_with_it
     assert said[0].startswith("Mar 2026 to May 2026, North, no action: no hire to request, at a cost of about 110 kEUR")
     assert said[1] == ("Overtime and temporary staff costs about 26 kEUR more; least cost costs about 24 kEUR more.")
     assert said[2].endswith("short in 2 of 3 months; no hire to request.")
+
+
+def with_hires_on_record() -> StaffingForecast:
+    """The months to come with 3 hires that the headcount table has for March, in every alternative."""
+    ahead = small.staffing_ahead()
+    rows = ahead.workforce
+    return dataclasses.replace(ahead, workforce=rows.assign(hires=rows["hires"] + 3.0 * (rows["period"] == "2026-03")))
+
+
+def test_hires_on_record_are_not_asked_for_again() -> None:
+    ahead = with_hires_on_record()
+    said = tables.workforce_sentence(ahead).splitlines()
+    assert said[0].startswith(
+        "Mar 2026 to May 2026, North, least cost: 2 hires to request, besides 3 already on record, about 120"
+    )
+    assert said[2].endswith("; hires to request: 2 in Mar 2026, besides 3 already on record.")
+    alone = tables.workforce_sentence(ahead, alternative="no action").splitlines()
+    assert "no action: no hire to request, besides 3 already on record" in alone[0]
+    months = tables.workforce_table(ahead)
+    assert list(months["Hires on record"]) == ["3", "0", "0"]
+    assert list(months["Hires to request"]) == ["2", "0", "0"]
+    costs = tables.plan_cost_table(ahead)
+    assert list(costs["Hires on record"]) == ["3", "3", "3"]
+    assert list(costs["Hires to request"]) == ["0", "0", "2"]
+
+
+def test_without_hires_on_record_there_is_no_column_of_them() -> None:
+    ahead = small.staffing_ahead()
+    for table in (tables.workforce_table(ahead), tables.plan_cost_table(ahead)):
+        assert "Hires on record" not in table
+        assert "Hires to request" in table
 
 
 def test_each_month_of_the_plan_has_its_people_cover_and_cost() -> None:

@@ -86,7 +86,7 @@ def staffing_risk(staffing: StaffingForecast) -> Axes:
     unit = formats.money_unit(costs, staffing.minor_digits)
     name = formats.unit_name(staffing.currency, unit)
     caption = caption_of(
-        f"Staff to the P50, P80, P95 of the forecast: share in time, cost in {name}", staffing.entity, staffing.period
+        f"Staff to the P50, P80, P95 of the forecast: share attained, cost in {name}", staffing.entity, staffing.period
     )
     if rows.empty:
         return paper.off(caption, "No risk was simulated: see the notes on what is off.")
@@ -107,7 +107,7 @@ def staffing_risk(staffing: StaffingForecast) -> Axes:
     panels.stand_at_right(beside, ax.get_window_extent().width / ax.figure.dpi * (1 - _RISK_SHARE) - 0.25)
     panels.room_at_right(ax, ax.get_window_extent().width / ax.figure.dpi * (1 - _RISK_SHARE))
     _risk_costs(beside, costs, paper.money_writer(staffing.minor_digits, unit))
-    panels.panel_title(ax, "In time: mean, line to its low end (0 to 100 %)")
+    panels.panel_title(ax, "Attained: mean, line to its low end (0 to 100 %)")
     panels.panel_title(beside, "Cost")
     for panel in (ax, beside):
         paper.zero_line(panel, vertical=True)

@@ -42,10 +42,13 @@ def headcount_plan(staffing: StaffingForecast, service: str, *, site: str = "", 
 
     Hatched columns are the full-time equivalents that count (a hire counts less while it learns), the line across each
     is what the month requires; above it the gap, before overtime and temporary staff. Below, on a panel of its own
-    (`ax.figure.axes[1]`), who joins and who leaves, and in which month how many hires are requested.
+    (`ax.figure.axes[1]`), who joins and who leaves, and in which month how many hires are to be requested besides those
+    on record, whom the panel's title counts.
     """
+    from opsanalytics.staffing.planning.workforce import requests_of
+
     where = site or staffing.entity
-    rows = staffing.workforce
+    rows = requests_of(staffing.workforce)
     rows = rows[(rows["site"] == where) & (rows["service"] == service) & (rows["alternative"] == alternative)]
     rows = rows.sort_values("period", kind="stable").reset_index(drop=True)
     subject = f"FTE by month, {plain(alternative)}, before overtime and temporary staff: FC"
@@ -79,9 +82,7 @@ def plan_cost(staffing: StaffingForecast) -> Axes:
     table = plan_costs(staffing.workforce)
     unit = formats.money_unit(table["total_cents"], staffing.minor_digits)
     name = formats.unit_name(staffing.currency, unit)
-    months = staffing.workforce["period"].nunique()
-    time = counted(months, "month") if months else "the months to come"
-    subject = f"Cost of {time} by alternative: FC, in {name}"
+    subject = f"Cost of {_planned(staffing.workforce)} by alternative: FC, in {name}"
     caption = caption_of(subject, staffing.entity, staffing.period)
     if table.empty:
         return paper.off(caption, _OFF)
@@ -112,7 +113,7 @@ def plan_cost(staffing: StaffingForecast) -> Axes:
 
 
 def scenario_cost(staffing: StaffingForecast) -> Axes:
-    """What does each scenario cost, and how far is that from the base? Over the twelve months to come.
+    """What does each scenario cost, and how far is that from the base? Over the months to come.
 
     All services together, without those that have no wage. The differences stand on a panel of their own
     (`ax.figure.axes[1]`), coloured by their effect on the result.
@@ -121,7 +122,7 @@ def scenario_cost(staffing: StaffingForecast) -> Axes:
     unit = formats.money_unit(table["cents"], staffing.minor_digits)
     name = formats.unit_name(staffing.currency, unit)
     without = f", without {counted(left_out, 'service')} that {'has' if left_out == 1 else 'have'} no wage"
-    subject = f"Staff cost of the twelve months to come by scenario: FC, in {name}{without if left_out else ''}"
+    subject = f"Staff cost of {_time(staffing)} by scenario: FC, in {name}{without if left_out else ''}"
     caption = caption_of(subject, staffing.entity, staffing.period)
     if table.empty or set(table["scenario"]) == {BASE}:
         return paper.off(caption, _NO_WAGE if table.empty and left_out else "No scenario was asked for.")
@@ -142,7 +143,7 @@ def scenario_cost(staffing: StaffingForecast) -> Axes:
 
 
 def tornado(staffing: StaffingForecast) -> Axes:
-    """Which driver moves the cost of the twelve months to come most? Each alone, down and up, the widest first.
+    """Which driver moves the cost of the months to come most? Each alone, down and up, the widest first.
 
     Bars are the change from the base, which is the line; each end says which change of the driver leads there.
     """
@@ -154,7 +155,7 @@ def tornado(staffing: StaffingForecast) -> Axes:
     unit = formats.money_unit([base], staffing.minor_digits)
     write = paper.money_writer(staffing.minor_digits, unit)
     name = formats.unit_name(staffing.currency, unit)
-    subject = f"Change of staff cost of the twelve months to come, from the base of {write(base)} {name}: FC, in {name}"
+    subject = f"Change of staff cost of {_time(staffing)}, from the base of {write(base)} {name}: FC, in {name}"
     if rows.empty:
         caption = caption_of("Change of staff cost by driver: FC", staffing.entity, staffing.period)
         return paper.off(caption, "No sensitivity: see the notes on what is off.")
@@ -227,6 +228,22 @@ def scenario_sums(scenarios: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return sums.assign(change=change, share=share), left_out
 
 
+def _planned(workforce: pd.DataFrame) -> str:
+    """Write how many months are planned: "7 months", or "up to 12 months" where not every service has as many."""
+    counts = workforce.groupby(["site", "service"])["period"].nunique()
+    if counts.empty:
+        return "the months to come"
+    return f"{'' if counts.min() == counts.max() else 'up to '}{counted(int(counts.max()), 'month')}"
+
+
+def _time(staffing: StaffingForecast) -> str:
+    """Write over how many months scenarios and sensitivity go."""
+    from opsanalytics.staffing.scenarios import months_of
+
+    count = len(months_of(staffing))
+    return f"the {counted(count, 'month')} to come" if count else "the months to come"
+
+
 def driver_name(driver: str) -> str:
     """Write a driver as it is called at the head of a line."""
     return _opened(formats.word({}, driver))
@@ -256,10 +273,10 @@ def _people(ax: Axes, rows: pd.DataFrame) -> None:
 
 
 def _moves(ax: Axes, rows: pd.DataFrame) -> None:
-    """Draw who joins above zero and who leaves below it, and over them the hires that are requested."""
+    """Draw who joins above zero and who leaves below it, and over them the hires to be requested."""
     joins, leaves = rows["joiners"].astype(float), -rows["leavers"].astype(float)
     low, high = paper.span([*joins.dropna(), *leaves.dropna()])
-    asked = [(k, float(v)) for k, v in enumerate(rows["hires"]) if v > 0]
+    asked = [(k, float(v)) for k, v in enumerate(rows["further"]) if v > 0]
     over, under = _RING if asked else _LABEL, _LABEL if low < 0 else 0.04
     inch = ((high - low) or 1.0) / (_MOVES_HIGH - over - under)
     ax.set_ylim(low - under * inch, high + over * inch)
@@ -278,15 +295,21 @@ def _moves(ax: Axes, rows: pd.DataFrame) -> None:
         for k, count in asked:
             text = number(count, 0 if count == round(count) else 1)
             ax.text(k, place, text, ha="center", va="center", fontsize=8, fontweight="bold", zorder=6, gid="hires")
-    panels.panel_title(ax, "People who join and leave; in a ring, the hires to request that month")
+    rings = "; in a ring, the hires to request that month" if asked else ""
+    known = float(rows["recorded"].sum())
+    panels.panel_title(ax, f"People who join and leave{rings}{f'; {_hires(known)} already on record' if known else ''}")
+
+
+def _hires(count: float) -> str:
+    return counted(int(count), "hire") if count == round(count) else f"{number(count, 1)} hires"
 
 
 def _people_message(rows: pd.DataFrame) -> str:
     gap = rows["gap_fte"].astype(float)
     short = gap[gap.round(1) < 0]
-    hires = float(rows["hires"].sum())
-    count = counted(int(hires), "hire") if hires == round(hires) else f"{number(hires, 1)} hires"
-    asked = f"{count} to request" if hires else "no hire to request"
+    hires, known = float(rows["further"].sum()), float(rows["recorded"].sum())
+    asked = f"{_hires(hires) if hires else 'no hire'} to request"
+    asked += f", besides {_hires(known).split()[0]} already on record" if known else ""
     months = counted(len(gap), "month")
     if short.empty:
         return f"enough people in {'the month' if len(gap) == 1 else f'each of {months}'}, {asked}"

@@ -123,6 +123,8 @@ def staff(
     names = _sites(inputs, period, entity)
     expected = pd.concat([forecast(inputs, period, name, run_dir).forecasts for name in names], ignore_index=True)
     asked = staffing.scenarios(expected, inputs.tables, inputs.settings, [change], period=period, entity=entity)
+    if found.scenarios.empty:  # sites whose months are not the same: those that all have count
+        return dataclasses.replace(found, scenarios=asked)
     others = found.scenarios[found.scenarios["scenario"] != change.name]
     both = pd.concat([others, asked[asked["scenario"] == change.name]], ignore_index=True)
     return dataclasses.replace(found, scenarios=both)

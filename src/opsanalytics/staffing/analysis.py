@@ -11,18 +11,29 @@ from dataclasses import replace
 
 import pandas as pd
 
+from opsanalytics.formats import listed
 from opsanalytics.periods import shift
 from opsanalytics.settings import Settings
 from opsanalytics.staffing.forecast.chain import staffing_forecast
 from opsanalytics.staffing.forecast.change import Change
-from opsanalytics.staffing.forecast.result import PAYROLL, SCENARIOS, SENSITIVITY, StaffingForecast, summed, typed
+from opsanalytics.staffing.forecast.result import (
+    PAYROLL,
+    SCENARIOS,
+    SENSITIVITY,
+    StaffingForecast,
+    in_common,
+    months_text,
+    staffed,
+    summed,
+    typed,
+)
 from opsanalytics.staffing.forecast.result import total as chain_total
 from opsanalytics.staffing.forecast.services import BASE
 from opsanalytics.staffing.planning.comparison import workforce_total
-from opsanalytics.staffing.planning.payroll import payroll_comparison
+from opsanalytics.staffing.planning.payroll import payroll_budget, payroll_comparison
 from opsanalytics.staffing.planning.workforce import workforce_plan
 from opsanalytics.staffing.risk.simulation import staffing_risk
-from opsanalytics.staffing.scenarios import scenarios, sensitivity
+from opsanalytics.staffing.scenarios import months_of, scenarios, sensitivity
 from opsanalytics.staffing.standards import Tables
 
 #: The scenarios that every report shows beside the base.
@@ -77,10 +88,13 @@ def staffing_analysis(
         )
         notes += said
     if budget is not None and len(found.monthly):
-        cents = driven_budget(budget, tables, entity)
-        year = found.monthly[found.monthly["period"] <= shift(period, 12)]
-        payroll, said = payroll_comparison(year, cents[cents["period"] > period])
+        payroll, said = _compared(found, forecasts, tables, budget)
         notes += said
+    if len(found.plan) and not months_of(found):
+        notes.append(
+            f"There is no what-if for {entity}: no month to come is whole for every service. "
+            "Give them demand forecasts over the same months."
+        )
     return replace(
         found,
         risk=risk,
@@ -92,39 +106,59 @@ def staffing_analysis(
     )
 
 
+def _compared(
+    found: StaffingForecast, forecasts: pd.DataFrame, tables: Tables, budget: pd.DataFrame
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Compare the staff cost of the twelve months to come with the budget of the same services."""
+    year = found.monthly[found.monthly["period"].between(shift(found.period, 1), shift(found.period, 12))]
+    costed, served = set(year["service"]), set(forecasts.loc[forecasts["site"] == found.entity, "service"])
+    cents, notes = payroll_budget(budget, tables, found.entity, costed, served)
+    if cents is None:
+        return found.payroll, notes
+    payroll, said = payroll_comparison(year, cents)
+    return payroll, (*notes, *said)
+
+
 def total(parts: Sequence[StaffingForecast]) -> StaffingForecast:
     """Add up the sites for `(all)`; no queue is computed, and a sum with a missing part is missing.
 
-    Risks do not add up: those of the sites stand one under the other. Raises ValueError where there is no part.
+    A month that a site with staff for the service lacks is left out and named. Scenarios over other months at one site
+    than at another do not add up. Risks do not either: those of the sites stand one under the other. Raises ValueError
+    where there is no part.
     """
     found = chain_total(parts)
+    people, said = in_common(
+        pd.concat([part.workforce for part in parts], ignore_index=True), staffed(parts), "The workforce plan of "
+    )
+    payroll, more = _payroll(parts)
+    what_if, rest = _alike(parts)
     return replace(
         found,
         risk=typed(pd.concat([part.risk for part in parts], ignore_index=True)),
-        workforce=workforce_total(pd.concat([part.workforce for part in parts], ignore_index=True)),
-        payroll=_payroll(parts),
-        scenarios=summed([part.scenarios for part in parts], ["scenario", "service"], SCENARIOS, as_met=True),
-        sensitivity=summed([part.sensitivity for part in parts], ["driver", "low", "high"], SENSITIVITY, as_met=True),
+        workforce=workforce_total(people),
+        payroll=payroll,
+        scenarios=summed([part.scenarios for part in what_if], ["scenario", "service"], SCENARIOS, as_met=True),
+        sensitivity=summed([part.sensitivity for part in what_if], ["driver", "low", "high"], SENSITIVITY, as_met=True),
+        notes=tuple(dict.fromkeys([*found.notes, *said, *more, *rest])),
     )
 
 
-def _payroll(parts: Sequence[StaffingForecast]) -> pd.DataFrame:
-    """Add the sites' payrolls up by month, where every site has the month."""
-    sums = summed([part.payroll for part in parts], ["period"], PAYROLL)
-    held = pd.concat([part.payroll["period"] for part in parts], ignore_index=True).value_counts()
-    return sums[sums["period"].map(held) == len(parts)].reset_index(drop=True)
+def _payroll(parts: Sequence[StaffingForecast]) -> tuple[pd.DataFrame, list[str]]:
+    """Add the sites' payrolls up by month, where every site with staff has the month."""
+    rows = [part.payroll.assign(site=part.entity, service="") for part in parts]
+    places = staffed(parts)[["site"]].drop_duplicates().assign(service="")
+    common, notes = in_common(pd.concat(rows, ignore_index=True), places, "The comparison with the payroll budget")
+    return summed([common], ["period"], PAYROLL), notes
 
 
-def driven_budget(budget: pd.DataFrame, tables: Tables, site: str) -> pd.DataFrame:
-    """Return the budget of the accounts that staffing drives (period, budget_cents), of the cost centres that the
-    site's standards name, or of all of them where these name none."""
-    accounts = tables["accounts"]
-    driven = (
-        accounts.loc[accounts["driver"] == "staffing", "account"] if "driver" in accounts else accounts["account"][:0]
-    )
-    rows = budget[(budget["site"] == site) & budget["account"].isin(driven)]
-    standards = tables["standards"]
-    if "cost_centre" in standards:
-        centres = standards.loc[standards["site"] == site, "cost_centre"].dropna()
-        rows = rows[rows["cost_centre"].isin(centres)] if len(centres) else rows
-    return rows.groupby("period")["amount_cents"].sum().rename("budget_cents").reset_index()
+def _alike(parts: Sequence[StaffingForecast]) -> tuple[Sequence[StaffingForecast], list[str]]:
+    """Return the sites where their scenarios cover the same months, else none and a note."""
+    months = {part.entity: months_of(part) for part in parts if len(part.plan)}
+    if len(set(map(tuple, months.values()))) < 2:
+        return parts, []
+    covered = [f"{site} {months_text(own) if own else 'no month'}" for site, own in months.items()]
+    return [], [
+        "The usual scenarios and the sensitivity of all sites are left out, for they cover other months at one site "
+        f"than at another: {listed(covered)}. "
+        "Give their services demand forecasts over the same months."
+    ]

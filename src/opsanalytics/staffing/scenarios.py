@@ -1,7 +1,7 @@
 """Scenarios: what if volume, handling time, absence, the promise or the wage move?
 
 A scenario is staffed by the whole chain, whose steps round people up, so that it is no rule of three. It is compared
-over the first twelve months to come, at the median of the forecast.
+over at most twelve months to come, at the median of the forecast.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from opsanalytics.periods import shift
 from opsanalytics.settings import Settings
 from opsanalytics.staffing.forecast.chain import services_of, sites_of
 from opsanalytics.staffing.forecast.change import Change
-from opsanalytics.staffing.forecast.costs import month_cents, paid_hours
-from opsanalytics.staffing.forecast.result import SCENARIOS, SENSITIVITY, nothing, typed
+from opsanalytics.staffing.forecast.costs import fte_months, month_cents, paid_hours
+from opsanalytics.staffing.forecast.result import SCENARIOS, SENSITIVITY, StaffingForecast, nothing, typed
 from opsanalytics.staffing.forecast.services import BASE, Service
 from opsanalytics.staffing.standards import StaffingError, Tables
 
@@ -42,10 +42,11 @@ def scenarios(
     period: str,
     entity: str = ALL,
 ) -> pd.DataFrame:
-    """What would each change need and cost in the twelve months to come? DataFrame of SCENARIOS, "base" first.
+    """What would each change need and cost in the months to come, at most twelve? DataFrame of SCENARIOS, "base" first.
 
     Arguments as in `staffing_forecast`. Paid hours; the mean FTE of the months; cost in minor units, missing where the
-    service has no wage. The months are the first twelve that the base staffs whole for every service.
+    service has no wage. The months are the first twelve that the base staffs whole for every service (`months_of`);
+    no rows where there is none.
     """
     chain = _Chain(forecasts, tables, settings, period, entity)
     return pd.concat([chain.over_the_year(change) for change in (AS_IT_IS, *changes)], ignore_index=True)
@@ -54,11 +55,11 @@ def scenarios(
 def sensitivity(
     forecasts: pd.DataFrame, tables: Tables, settings: Settings, *, period: str, entity: str = ALL
 ) -> pd.DataFrame:
-    """How much does the cost of the twelve months to come move with each driver? DataFrame of SENSITIVITY.
+    """How much does the cost of the months to come (at most twelve) move with each driver? DataFrame of SENSITIVITY.
 
     Each driver moves by DRIVERS down and up, the others stay. Cents of all services that have a wage; no rows where
-    none has. A driver that moves no cost (a service level where nobody queues) costs the same either way; a cost is
-    missing where the change leaves a standard that cannot be kept (nobody at work).
+    none has, or where no month is whole. A driver that moves no cost (a service level where nobody queues) costs the
+    same either way; a cost is missing where the change leaves a standard that cannot be kept (nobody at work).
     """
     chain = _Chain(forecasts, tables, settings, period, entity)
     base = chain.cost(AS_IT_IS)
@@ -69,6 +70,14 @@ def sensitivity(
         low, high = (_cost_of(chain, _moved(driver, way)) for way in (-step, step))
         rows.append((driver, -step, step, low, base, high))
     return typed(pd.DataFrame(rows, columns=SENSITIVITY))
+
+
+def months_of(found: StaffingForecast) -> list[str]:
+    """Which months do the scenarios of a site cover: the first twelve to come that are whole for every service?"""
+    own = found.monthly.groupby("service")["period"].agg(set)
+    held = [own.get(service, set[str]()) for service in found.plan["service"].unique()]
+    common = set[str].intersection(*held) if held else set[str]()
+    return sorted(m for m in common if found.period < m <= shift(found.period, MONTHS + 1))[:MONTHS]
 
 
 def swings(sensitivity: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +120,7 @@ class _Chain:
             if service.works
         ]
         whole = [
-            {month for work in service.works for month in work.rows["period"].unique()} - {service.partial}
+            {month for work in service.works for month in work.rows["period"].unique()} - service.partial
             for service in self.services
         ]
         common = set.intersection(*whole) if whole else set[str]()
@@ -119,9 +128,8 @@ class _Chain:
 
     def over_the_year(self, change: Change) -> pd.DataFrame:
         """Return hours, mean FTE and cost of each service under a change, over the months."""
-        found = [
-            (service.site, service.service, change.name, *self._year(service, change)) for service in self.services
-        ]
+        services = self.services if self.months else []
+        found = [(service.site, service.service, change.name, *self._year(service, change)) for service in services]
         rows = typed(pd.DataFrame(found, columns=SCENARIOS))
         if self.entity == ALL:
             rows["site"] = ALL
@@ -130,7 +138,7 @@ class _Chain:
 
     def cost(self, change: Change) -> int | None:
         """Return the cost of the months under a change, of the services that have a wage."""
-        found = [self._year(service, change)[2] for service in self.services]
+        found = [self._year(service, change)[2] for service in self.services if self.months]
         known = [cents for cents in found if cents is not None]
         return sum(known) if known else None
 
@@ -141,8 +149,9 @@ class _Chain:
             standard = change.of_standard(work.standard)
             worked = pd.Series(work.staff(standard, 1 + change.volume).worked_s).groupby(work.rows["period"]).sum()
             worked = worked[worked.index.isin(self.months)]
-            paid = float(paid_hours(worked.to_numpy().astype(np.float64), standard).sum())
-            hours, people = hours + paid, people + paid / standard.hours_per_fte
+            paid = paid_hours(worked.to_numpy().astype(np.float64), standard)
+            spans = np.array([float(fte_months(str(month), self.settings.calendar)) for month in worked.index])
+            hours, people = hours + float(paid.sum()), people + float((paid / spans).sum()) / standard.hours_per_fte
             if standard.wage_rate is not None:
                 cents.append(int(month_cents(worked, standard, self.settings).sum()))
-        return hours, people / max(len(self.months), 1), sum(cents) if len(cents) == len(service.works) else None
+        return hours, people / len(self.months), sum(cents) if len(cents) == len(service.works) else None

@@ -48,8 +48,9 @@ _OFF = "The workforce plan is off: no service has headcount, wage and a forecast
 def risk_table(staffing: StaffingForecast) -> pd.DataFrame:
     """Set out, for each quantile that is staffed to, what it costs and how often the promise is missed.
 
-    Shares of the simulated runs: work done in time (the mean, and the tenth of the runs that are lower), intervals and
-    months in which the promise is missed.
+    Shares of the simulated runs: what is attained, which is the work done in time, or the volume of the intervals that
+    keep an occupancy where no service level is promised (the mean, and the tenth of the runs that are lower); intervals
+    and months in which the promise is missed.
     """
     rows = staffing.risk.sort_values(["site", "service", "quantile"], kind="stable")
     unit = money_unit(rows["cost_cents"], staffing.minor_digits)
@@ -63,7 +64,7 @@ def risk_table(staffing: StaffingForecast) -> pd.DataFrame:
         ]
         for _, r in rows.iterrows()
     ]
-    shares = ["In time", "One run in ten below", "Intervals missed", "Months missed"]
+    shares = ["Attained", "One run in ten below", "Intervals missed", "Months missed"]
     cost = f"Cost {unit_name(staffing.currency, unit)}"
     return text_frame(lines, ["Site", "Service", "Staffed to", "Hours", cost, *shares])
 
@@ -73,7 +74,7 @@ def risk_table(staffing: StaffingForecast) -> pd.DataFrame:
 
 def workforce_sentence(staffing: StaffingForecast, *, alternative: str = LEAST_COST) -> str:
     """Whom must be hired, what do the months to come cost, and which month is shortest of people?"""
-    rows = staffing.workforce[staffing.workforce["alternative"] == alternative]
+    rows = _rows_of(staffing, alternative)
     if rows.empty:
         return _OFF
     sentences = [_plan_sentence(staffing, rows, alternative), _others_sentence(staffing, alternative)]
@@ -88,14 +89,16 @@ def workforce_sentence(staffing: StaffingForecast, *, alternative: str = LEAST_C
 def workforce_table(staffing: StaffingForecast, *, service: str = "", alternative: str = LEAST_COST) -> pd.DataFrame:
     """Set out the months to come under one alternative: people required, there and to be hired, cover, and cost.
 
-    The gap is effective less required FTE, before overtime and temporary staff. One `service`, or all of them.
+    The gap is effective less required FTE, before overtime and temporary staff. Hires to request are those besides the
+    ones on record, which stand in a column of their own where there are any. One `service`, or all of them.
     """
-    rows = staffing.workforce[staffing.workforce["alternative"] == alternative]
+    rows = _rows_of(staffing, alternative)
     rows = rows[rows["service"] == service] if service else rows
     rows = rows.sort_values(["site", "service", "period"], kind="stable")
     cents = rows[list(_PARTS)].sum(axis=1, skipna=False)
     unit = money_unit(cents, staffing.minor_digits)
-    whole = bool((rows["hires"] == rows["hires"].round()).all())
+    hires = _hire_columns(rows["recorded"])
+    digits = {name: _digits(rows[name]) for name in hires}
     lines = [
         [
             *_names(r),
@@ -103,13 +106,13 @@ def workforce_table(staffing: StaffingForecast, *, service: str = "", alternativ
             *(number(_value(r[name]), 1) for name in ("required_fte", "effective_fte")),
             number(_value(r["gap_fte"]), 1, signed=True),
             *(number(_value(r[name]), 1) for name in ("leavers", "joiners")),
-            number(_value(r["hires"]), 0 if whole else 1),
+            *(number(_value(r[name]), digits[name]) for name in hires),
             *(number(_value(r[name])) for name in ("overtime_hours", "temporary_hours")),
             money(cost, staffing.minor_digits, unit),
         ]
         for (_, r), cost in zip(rows.iterrows(), cents, strict=True)
     ]
-    people = ["Required FTE", "Effective FTE", "Gap FTE", "Leave", "Join", "Hires to request"]
+    people = ["Required FTE", "Effective FTE", "Gap FTE", "Leave", "Join", *hires.values()]
     cost = f"Cost {unit_name(staffing.currency, unit)}"
     return text_frame(lines, ["Site", "Service", "Month", *people, "Overtime hours", "Hours of temporary staff", cost])
 
@@ -117,11 +120,15 @@ def workforce_table(staffing: StaffingForecast, *, service: str = "", alternativ
 def plan_cost_table(staffing: StaffingForecast) -> pd.DataFrame:
     """Set out what the months to come cost under each alternative, and what it leaves short; all services together.
 
-    The difference is to the cheapest of those that leave nothing short.
+    The difference is to the cheapest of those that leave nothing short. Hires on record cost the same in each.
     """
     from opsanalytics.staffing.planning.comparison import cheapest, plan_costs
+    from opsanalytics.staffing.planning.workforce import requests_of
 
-    table = plan_costs(staffing.workforce)
+    asked = requests_of(staffing.workforce).groupby("alternative", sort=False)[["recorded", "further"]].sum()
+    table = plan_costs(staffing.workforce).join(asked)
+    hires = _hire_columns(table["recorded"])
+    digits = {name: _digits(table[name]) for name in hires}
     unit = money_unit(table["total_cents"], staffing.minor_digits)
     write = _writer(staffing, unit)
     least = int(table["total_cents"][cheapest(table)]) if len(table) else 0
@@ -131,13 +138,13 @@ def plan_cost_table(staffing: StaffingForecast) -> pd.DataFrame:
             *(write(r[name]) for name in _PARTS),
             write(r["total_cents"]),
             write(int(r["total_cents"]) - least, signed=True),
-            number(r["hires"], 0 if r["hires"] == round(r["hires"]) else 1),
+            *(number(r[name], digits[name]) for name in hires),
             number(r["fte_months_short"], 1),
         ]
         for alternative, r in table.iterrows()
     ]
     parts = [f"{part} {unit_name(staffing.currency, unit)}" for part in (*_PARTS.values(), "Total", "Difference")]
-    return text_frame(lines, ["Alternative", *parts, "Hires", "FTE months short"])
+    return text_frame(lines, ["Alternative", *parts, *hires.values(), "FTE months short"])
 
 
 # ------------------------------------------------------------------ payroll budget
@@ -196,9 +203,10 @@ def payroll_table(staffing: StaffingForecast) -> pd.DataFrame:
 
 
 def scenario_table(staffing: StaffingForecast) -> pd.DataFrame:
-    """Set out hours, FTE and cost of each scenario over the twelve months to come, and how far it is from the base.
+    """Set out hours, FTE and cost of each scenario over the months to come, and how far it is from the base.
 
-    All services together. Cost leaves out the services that have no wage, whose number stands in a column of its own.
+    The months are the first twelve that are staffed, or as many as there are. All services together. Cost leaves out
+    the services that have no wage, whose number stands in a column of its own.
     """
     rows = staffing.scenarios
     wage = rows["staff_cost_cents"].notna().groupby([rows["site"], rows["service"]]).transform("all").astype(bool)
@@ -223,7 +231,7 @@ def scenario_table(staffing: StaffingForecast) -> pd.DataFrame:
 
 
 def sensitivity_table(staffing: StaffingForecast) -> pd.DataFrame:
-    """Set out by how much each driver, alone, moves the cost of the twelve months to come; the widest swing first."""
+    """Set out by how much each driver, alone, moves the cost of the months to come; the widest swing first."""
     from opsanalytics.staffing.scenarios import change_text, swings
 
     rows = swings(staffing.sensitivity)
@@ -272,8 +280,7 @@ def shift_plan_table(detail: QueueDetail | None) -> pd.DataFrame:
 def _plan_sentence(staffing: StaffingForecast, rows: pd.DataFrame, alternative: str) -> str:
     """Say what the alternative asks for and costs, all services and months together."""
     cents = rows[list(_PARTS)].sum(axis=1, skipna=False).sum(skipna=False)
-    hires = float(rows["hires"].sum())
-    parts = [f"{_hires(hires)} to request"]
+    parts = [_asked_text(float(rows["further"].sum()), float(rows["recorded"].sum()))]
     for column, what in (("overtime_hours", "hours of overtime"), ("temporary_hours", "hours of temporary staff")):
         if (rows[column] > 0).any():
             parts.append(f"{about(float(rows[column].sum()))} {what}")
@@ -305,12 +312,12 @@ def _others_sentence(staffing: StaffingForecast, alternative: str) -> str:
 def _people(rows: pd.DataFrame) -> str:
     """Say which month is shortest of people, in how many, and when hires must be requested."""
     short = rows[rows["gap_fte"].round(1) < 0]
-    asked = rows[rows["hires"] > 0]
+    asked, known = rows[rows["further"] > 0], float(rows["recorded"].sum())
     months = [
-        f"{number(h, 0 if h == round(h) else 1)} in {month_name(str(p))}"
-        for p, h in zip(asked["period"], asked["hires"], strict=True)
+        f"{_people_count(h)} in {month_name(str(p))}" for p, h in zip(asked["period"], asked["further"], strict=True)
     ]
     hires = f"hires to request: {listed(months)}" if months else "no hire to request"
+    hires += f", besides {_people_count(known)} already on record" if known else ""
     if short.empty:
         return f"enough people in {counted(len(rows), 'month')}; {hires}"
     worst = short.sort_values(["gap_fte", "period"], kind="stable").iloc[0]
@@ -331,10 +338,35 @@ def _over_sentence(staffing: StaffingForecast, over: pd.DataFrame, count: int, u
 # ------------------------------------------------------------------ cells
 
 
-def _hires(count: float) -> str:
-    if count == 0:
-        return "no hire"
-    return counted(int(count), "hire") if count == round(count) else f"{number(count, 1)} hires"
+def _asked_text(further: float, recorded: float) -> str:
+    """Write which hires are to be requested, and how many are on record: those must not be requested again."""
+    if further == round(further):
+        hires = counted(int(further), "hire") if further else "no hire"
+    else:
+        hires = f"{number(further, 1)} hires"
+    return f"{hires} to request{f', besides {_people_count(recorded)} already on record' if recorded else ''}"
+
+
+def _rows_of(staffing: StaffingForecast, alternative: str) -> pd.DataFrame:
+    """Return the months under one alternative, their hires taken apart: `recorded`, and `further` ones."""
+    from opsanalytics.staffing.planning.workforce import requests_of
+
+    rows = requests_of(staffing.workforce)
+    return rows[rows["alternative"] == alternative]
+
+
+def _hire_columns(recorded: pd.Series) -> dict[str, str]:
+    """Return the heads of hires by their column; those on record only where there are any."""
+    known = {"recorded": "Hires on record"} if (recorded > 0).any() else {}
+    return {**known, "further": "Hires to request"}
+
+
+def _digits(people: pd.Series) -> int:
+    return 0 if bool((people == people.round()).all()) else 1
+
+
+def _people_count(count: float) -> str:
+    return number(count, 0 if count == round(count) else 1)
 
 
 def _months(periods: pd.Series) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from opsanalytics.periods import Calendar
 from opsanalytics.settings import Settings
 from opsanalytics.staffing.numbers import Array, fraction
 from opsanalytics.staffing.standards import Standard
@@ -16,8 +17,21 @@ from opsanalytics.staffing.standards import Standard
 if TYPE_CHECKING:
     from opsanalytics.staffing.forecast.work import Staff
 
-# The paid hours of an FTE are given by month: four weeks of five days (160 hours are days of 8 hours).
-FTE_MONTHS = {"D": Fraction(1, 20), "W": Fraction(1, 4), "MS": Fraction(1), "QS": Fraction(3)}
+_WEEKS_OF_YEAR = 52
+
+# Which part of the paid hours of an FTE's month one person works in a row: on a day a shift, a twentieth (160 hours are
+# days of 8 hours); in a week its part of the year's twelve months.
+FTE_MONTHS = {"D": Fraction(1, 20), "W": Fraction(12, _WEEKS_OF_YEAR), "MS": Fraction(1), "QS": Fraction(3)}
+
+
+def fte_months(period: str, calendar: Calendar) -> Fraction:
+    """For how many months is a full-time person paid in `period`?
+
+    FTE = paid hours / (hours_per_fte x these months). One in a calendar of months, however many days it has; in a
+    calendar of weeks 12 / 52 a week, so that a year of 52 weeks holds twelve and each calendar pays the same a year.
+    """
+    weeks = calendar.weeks(period)
+    return Fraction(1) if weeks is None else Fraction(12 * weeks, _WEEKS_OF_YEAR)
 
 
 def costed(rows: pd.DataFrame, staff: Staff, standard: Standard, settings: Settings) -> pd.DataFrame:
@@ -28,7 +42,8 @@ def costed(rows: pd.DataFrame, staff: Staff, standard: Standard, settings: Setti
     """
     work = rows.assign(required=staff.required, scheduled=staff.scheduled)
     work["hours"] = paid_hours(staff.worked_s, standard)
-    work["fte"] = work["hours"] / standard.hours_per_fte
+    months = {str(period): float(fte_months(str(period), settings.calendar)) for period in work["period"].unique()}
+    work["fte"] = work["hours"] / (standard.hours_per_fte * work["period"].map(months).astype("float64"))
     if standard.wage_rate is None:
         return work.assign(cost_cents=pd.array([pd.NA] * len(work), dtype="Int64"))
     keys = [work["quantile"], work["period"]]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from opsanalytics.formats import ALL
+from opsanalytics.formats import ALL, listed, month_name
+from opsanalytics.periods import month_range
 from opsanalytics.staffing.people.hours import gap
 
 QUANTILES = {0.5: "yhat", 0.8: "hi60", 0.95: "hi90"}
@@ -65,14 +66,15 @@ class StaffingForecast:
 def total(parts: Sequence[StaffingForecast]) -> StaffingForecast:
     """Add up the sites by service and time, for `(all)`; no queue is computed.
 
-    A sum with a missing part is missing (a site without a roster, a wage or FTE hours).
-    Raises ValueError where there is no part.
+    A sum with a missing part is missing (a site without a roster, a wage or FTE hours), and a service has the months
+    that every site with staff for it has; the others are named. Raises ValueError where there is no part.
     """
     if not parts:
         raise ValueError("There is nothing to add up: give the staffing forecast of at least one site.")
     plan = summed([part.plan for part in parts], ["service", "ds", "freq", "scenario", "quantile"], PLAN)
-    monthly = summed([part.monthly for part in parts], ["service", "period"], MONTHLY)
-    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    months, said = in_common(pd.concat([part.monthly for part in parts], ignore_index=True), staffed(parts))
+    monthly = summed([months], ["service", "period"], MONTHLY)
+    notes = tuple(dict.fromkeys([*(note for part in parts for note in part.notes), *said]))
     return replace(parts[0], entity=ALL, plan=plan, monthly=monthly, gaps=gaps_of(plan), notes=notes)
 
 
@@ -88,6 +90,37 @@ def summed(
     sums, counts, sizes = groups.sum(), groups.count(), groups.size()
     whole = sums.where(counts.eq(sizes, axis=0))
     return typed(whole.reset_index().assign(site=ALL)[columns])
+
+
+def staffed(parts: Sequence[StaffingForecast]) -> pd.DataFrame:
+    """Which services does each site have staff for? site, service."""
+    return pd.concat([part.plan[["site", "service"]] for part in parts], ignore_index=True).drop_duplicates()
+
+
+def in_common(rows: pd.DataFrame, places: pd.DataFrame, what: str = "") -> tuple[pd.DataFrame, list[str]]:
+    """Keep the months (site, service, period) that every site of `places` (site, service) has, service by service.
+
+    The notes name the months left out of the sum `what` over sites, and the sites that lack them.
+    """
+    met = rows[["service", "period"]].drop_duplicates()
+    wanted = met.merge(places, on="service").merge(
+        rows[["site", "service", "period"]].drop_duplicates(), how="left", indicator=True
+    )
+    absent = wanted[wanted["_merge"] == "left_only"]
+    notes = [
+        f"{what}{service} for all sites leaves out {months_text(sorted(months['period']))}, which {site} does not have."
+        for (service, site), months in absent.groupby(["service", "site"], sort=True)
+    ]
+    keys = ["service", "period"]
+    return rows[~pd.MultiIndex.from_frame(rows[keys]).isin(pd.MultiIndex.from_frame(absent[keys]))], notes
+
+
+def months_text(periods: Sequence[str]) -> str:
+    """Write "Oct 2026", "Oct 2026 and Jan 2027", or "Oct 2026 to Dec 2026" where more than two are in a row."""
+    names = [month_name(period) for period in periods]
+    if len(periods) > 2 and list(periods) == month_range(periods[0], periods[-1]):
+        return f"{names[0]} to {names[-1]}"
+    return listed(names)
 
 
 def monthly_of(detail: pd.DataFrame) -> pd.DataFrame:

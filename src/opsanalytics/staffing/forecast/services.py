@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
+from opsanalytics.formats import listed
 from opsanalytics.settings import Settings
 from opsanalytics.staffing.forecast.costs import FTE_MONTHS, costed, family, periods_of
 from opsanalytics.staffing.forecast.result import PLAN, QUANTILES
@@ -24,13 +25,13 @@ BASE = "base"
 class Service:
     """The work of one service at one site, in the order of its standards' dates, and notes on what was left out.
 
-    `partial` is the month whose demand reaches beyond what could be staffed, "" where there is none.
+    `partial` are the months of which only a part is forecast and staffed.
     """
 
     site: str
     service: str
     works: tuple[Work, ...]
-    partial: str
+    partial: frozenset[str]
     notes: tuple[str, ...]
 
 
@@ -41,7 +42,7 @@ def service_of(rows: pd.DataFrame, tables: Tables, settings: Settings, site: str
     """
     standards, notes = standards_of(tables, site, service)
     notes += _missing_bounds(rows, f"{service} at {site}")
-    rows = rows[rows["yhat"].notna()].sort_values("ds", kind="stable")
+    demand, rows = rows, rows[rows["yhat"].notna()].sort_values("ds", kind="stable")
     place = in_force(standards, pd.DatetimeIndex(rows["ds"]))
     if (place < 0).any():
         first = pd.Timestamp(standards[0].valid_from or 0)
@@ -56,8 +57,8 @@ def service_of(rows: pd.DataFrame, tables: Tables, settings: Settings, site: str
             works += found
             notes += remarks
     if not works:
-        return Service(site, service, (), "", tuple(notes))
-    partial, remarks = _partial_month(works, rows, settings, f"{service} at {site}")
+        return Service(site, service, (), frozenset(), tuple(notes))
+    partial, remarks = _partial_months(works, demand, settings, f"{service} at {site}")
     notes += remarks + _changes_within(works, standards)
     return Service(site, service, tuple(works), partial, tuple(notes))
 
@@ -68,7 +69,7 @@ def plan_of(service: Service, settings: Settings) -> pd.DataFrame:
     if not pieces:
         return pd.DataFrame(columns=[*PLAN, "period", "fte", "whole"])
     plan = pd.concat(pieces, ignore_index=True)
-    whole = plan["period"] != service.partial
+    whole = ~plan["period"].isin(service.partial)
     return plan.assign(site=service.site, service=service.service, scenario=BASE, whole=whole)
 
 
@@ -186,16 +187,73 @@ def _by_quantile(rows: pd.DataFrame, settings: Settings, extra: Sequence[str] = 
     return work[work["volume"].notna()].reset_index(drop=True)
 
 
-def _partial_month(works: Sequence[Work], rows: pd.DataFrame, settings: Settings, who: str) -> tuple[str, list[str]]:
-    """Return the month whose demand reaches beyond the last row that could be staffed, and say so."""
-    final = works[-1].rows
-    last, freq = max(work.rows["ds"].max() for work in works).normalize(), str(final["freq"].iloc[-1])
-    beyond = rows.loc[(rows["ds"] >= last + pd.Timedelta(days=1)) & (rows["freq"] != freq), "ds"]
-    if beyond.empty or family(freq) in ("W", "MS", "QS"):
-        return "", []
-    partial = str(periods_of(pd.DatetimeIndex([beyond.min()]), "D", settings)[0])
-    note = (
-        f"{who}: the forecast by interval ends on {last:%Y-%m-%d}; the demand after it is not staffed, "
-        f"and {partial} is not among the months."
+def _partial_months(
+    works: Sequence[Work], demand: pd.DataFrame, settings: Settings, who: str
+) -> tuple[frozenset[str], list[str]]:
+    """Return the months of which only a part is forecast and staffed, and a note on each that says why.
+
+    A month is whole where every day with volume in it is staffed, and no day on which the service works comes before
+    the first row of its forecast or after the last. Months and quarters are whole by themselves.
+    """
+    by_time = demand[~demand["freq"].map(family).isin(("MS", "QS"))]
+    work = pd.concat([one.rows for one in works])
+    staffed = _days(work[~work["freq"].map(family).isin(("MS", "QS"))])
+    if by_time.empty or staffed.empty:
+        return frozenset(), []
+    forecast, due = _days(by_time), _days(by_time[~(by_time["yhat"] <= 0)])
+    first, last, final = forecast.min(), forecast.max(), staffed.max()
+    lost = due.difference(staffed)
+    early, between, late = lost[lost < staffed.min()], lost[(lost > staffed.min()) & (lost < final)], lost[lost > final]
+    rest = f"the forecast by interval ends on {final:%Y-%m-%d}; " if _ends_by_interval(works[-1], demand) else ""
+    reasons = (
+        (_worked_outside(forecast, due, settings, before=True), f"the demand forecast begins on {first:%Y-%m-%d}"),
+        (_worked_outside(forecast, due, settings, before=False), f"the demand forecast ends on {last:%Y-%m-%d}"),
+        (early, f"the demand {_span(early)} is not staffed"),
+        (between, f"the demand {_span(between)} is not staffed"),
+        (late, f"{rest}the demand after {'it' if rest else f'{final:%Y-%m-%d}'} is not staffed"),
     )
-    return partial, [note]
+    held = {settings.calendar.period_of(day.date()) for day in staffed}
+    partial, notes = set[str](), list[str]()
+    for days, reason in reasons:
+        months = sorted({settings.calendar.period_of(day.date()) for day in days} & held)
+        partial.update(months)
+        if months:
+            verb = "is" if len(months) == 1 else "are"
+            notes.append(f"{who}: {reason}, so {listed(months)} {verb} not among the months.")
+        elif len(days) and days is late:
+            notes.append(f"{who}: {reason}.")
+    return frozenset(partial), notes
+
+
+def _ends_by_interval(work: Work, demand: pd.DataFrame) -> bool:
+    """Does the work end because there is no further forecast by interval?"""
+    rows = demand[demand["freq"] == work.rows["freq"].iloc[-1]]
+    return work.way in ("queue", "intervals") and bool(rows["ds"].max() == work.rows["ds"].max())
+
+
+def _days(rows: pd.DataFrame) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(pd.DatetimeIndex(rows["ds"]).normalize().unique()).sort_values()
+
+
+def _worked_outside(
+    forecast: pd.DatetimeIndex, due: pd.DatetimeIndex, settings: Settings, *, before: bool
+) -> pd.DatetimeIndex:
+    """Return the days of the first month before the forecast, or of the last after it, on which the service works.
+
+    It works on the weekdays on which it has volume, of which a forecast shorter than a week says nothing.
+    """
+    first, last = forecast.min(), forecast.max()
+    if last - first < pd.Timedelta(days=6):
+        return forecast[:0]
+    edge, day = (first if before else last), pd.Timedelta(days=1)
+    month = settings.calendar.period_of(edge.date())
+    begin, end = settings.calendar.first_day(month), settings.calendar.last_day(month)
+    days = pd.date_range(begin, edge - day) if before else pd.date_range(edge + day, end)
+    return days[days.day_of_week.isin(due.day_of_week)]
+
+
+def _span(days: pd.DatetimeIndex) -> str:
+    """Write "of 2026-10-05", or "from 2026-10-05 to 2026-10-09"."""
+    if len(days) < 2:
+        return "".join(f"of {day:%Y-%m-%d}" for day in days)
+    return f"from {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import pandas as pd
 
-from opsanalytics.formats import listed, month_name
-from opsanalytics.periods import month_range
-from opsanalytics.staffing.forecast.result import PAYROLL
+from opsanalytics.formats import listed
+from opsanalytics.staffing.forecast.result import PAYROLL, months_text
+from opsanalytics.staffing.standards import Tables
 
 
 def payroll_comparison(monthly: pd.DataFrame, budget: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -24,13 +26,78 @@ def payroll_comparison(monthly: pd.DataFrame, budget: pd.DataFrame) -> tuple[pd.
     without = [period for period in cost.index if period not in planned.index]
     if without:
         notes.append(
-            f"{_months(without)} no budget of the accounts that staffing drives, so staff cost is not compared: "
-            "add the budget, or mark its accounts with the driver staffing."
+            f"{_months(without)} no budget of the accounts that staffing drives (in every cost centre compared), so "
+            "staff cost is not compared: add the budget, or mark its accounts with the driver staffing."
         )
     table = pd.DataFrame({"period": both, "staff_cost_cents": cost[both].array, "budget_cents": planned[both].array})
     kinds = dict.fromkeys(PAYROLL[1:], "Int64") | {"period": "str"}
     table = table.astype({name: kind for name, kind in kinds.items() if name in table})
     return table.assign(difference_cents=table["staff_cost_cents"] - table["budget_cents"])[PAYROLL], tuple(notes)
+
+
+def payroll_budget(
+    budget: pd.DataFrame, tables: Tables, site: str, costed: Set[str], served: Set[str]
+) -> tuple[pd.DataFrame | None, tuple[str, ...]]:
+    """What is budgeted by month for the people of the services of a site that have a staff cost?
+
+    `budget` is what is budgeted (period, site, cost_centre, account, amount_cents), `tables` holds standards and
+    accounts; `costed` are the services with a staff cost, `served` those with demand. Returns period and budget_cents,
+    and notes. The budget is that of the accounts with the driver staffing, in the cost centres that the standards of
+    the services name, for months in which each of these has one; of the whole site where no standard names any.
+    None, and a note with the remedy, where it would pay for other services too: where only some of the standards name
+    a cost centre, where none does and a service has no cost, or where one without a cost shares one.
+    """
+    accounts, standards = tables["accounts"], tables["standards"]
+    standards = standards.assign(cost_centre=standards.get("cost_centre"))
+    fault = _fault(standards, site, costed, served)
+    if fault:
+        return None, (f"Staff cost of {site} is not compared with the payroll budget: {fault}",)
+    driven = (
+        accounts.loc[accounts["driver"] == "staffing", "account"] if "driver" in accounts else accounts["account"][:0]
+    )
+    rows = budget[(budget["site"] == site) & budget["account"].isin(driven)]
+    own, notes = standards[standards["site"] == site], list[str]()
+    centres = own.loc[own["service"].isin(costed), "cost_centre"].dropna().unique()
+    if len(centres):
+        rows = rows[rows["cost_centre"].isin(centres)]
+        rows = rows[rows.groupby("period")["cost_centre"].transform("nunique") == len(centres)]
+        notes = [
+            f"{service} at {site} has no staff cost, so the budget of its cost centre is left out of the comparison "
+            "with the payroll budget. A demand forecast of whole months puts both in."
+            for service in sorted(set(own["service"]) - costed)
+        ]
+    return rows.groupby("period")["amount_cents"].sum().rename("budget_cents").reset_index(), tuple(notes)
+
+
+def _fault(standards: pd.DataFrame, site: str, costed: Set[str], served: Set[str]) -> str:
+    """Say why no budget is that of the services with a cost alone, and what to do; "" where one is."""
+    here = standards["site"] == site
+    own = standards[here]
+    named = own["cost_centre"].notna()
+    if not named.any():
+        without = sorted({*own["service"], *served} - costed)
+        lack = f"no standard names its cost centre, and {listed(without)} {_has(without)} no staff cost"
+        return f"{lack}. Give cost_centre in standards, or what the staff cost lacks." if without else ""
+    if not named.all():
+        lack = f"some of its standards name their cost centre, and those of {listed(_names(own[~named]))} do not"
+        return f"{lack}. In standards, give the cost_centre of every service, or of none."
+    inside = here & standards["service"].isin(costed)
+    shared = standards[~inside & standards["cost_centre"].isin(standards.loc[inside, "cost_centre"])]
+    if shared.empty:
+        return ""
+    centres = sorted(shared["cost_centre"].unique())
+    places = listed(_names(shared.assign(service=shared["service"] + " at " + shared["site"])))
+    verb = "pays" if len(centres) == 1 else "pay"
+    lack = f"{listed(centres)} also {verb} for {places}, whose staff cost is not in it"
+    return f"{lack}. Give a service a cost_centre of its own, or what its staff cost lacks, or drop its standard."
+
+
+def _names(rows: pd.DataFrame) -> list[str]:
+    return sorted(rows["service"].unique())
+
+
+def _has(names: list[str]) -> str:
+    return "has" if len(names) == 1 else "have"
 
 
 def _whole_cost(monthly: pd.DataFrame) -> tuple[pd.Series, list[str]]:
@@ -50,8 +117,4 @@ def _whole_cost(monthly: pd.DataFrame) -> tuple[pd.Series, list[str]]:
 
 
 def _months(periods: list[str]) -> str:
-    """Write "Oct 2026 has", "Oct 2026 and Jan 2027 have", or "Oct 2026 to Dec 2026 have" where they are in a row."""
-    names = [month_name(period) for period in periods]
-    if len(periods) > 2 and periods == month_range(periods[0], periods[-1]):
-        return f"{names[0]} to {names[-1]} have"
-    return f"{listed(names)} {'has' if len(names) == 1 else 'have'}"
+    return f"{months_text(periods)} {_has(periods)}"

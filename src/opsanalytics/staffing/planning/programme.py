@@ -25,10 +25,10 @@ class Terms:
     `hiring_cost` is money per person hired.
     """
 
-    overtime_premium: float = 0.5
-    overtime_limit: float = 0.10
-    temporary_premium: float = 0.3
-    hiring_cost: float = 0.0
+    overtime_premium: float
+    overtime_limit: float
+    temporary_premium: float
+    hiring_cost: float
 
     def __post_init__(self) -> None:
         for name in ("overtime_premium", "temporary_premium", "hiring_cost"):

@@ -17,6 +17,7 @@ import pandas as pd
 
 from opsanalytics.formats import counted, month_name
 from opsanalytics.periods import Calendar, month_range, shift
+from opsanalytics.staffing.forecast.costs import fte_months
 from opsanalytics.staffing.numbers import Array, fraction
 from opsanalytics.staffing.planning.headcount import headcount_plan, linear_ramp
 from opsanalytics.staffing.standards import StaffingError
@@ -126,12 +127,17 @@ def rates_of(
 ) -> tuple[list[Fraction], list[Fraction]]:
     """Return the paid hours of a full-time person and the cost of a paid hour by month, exact in the decimal text.
 
-    Each month goes by the standard in force on its first day. Raises StaffingError where one is missing.
+    Each month goes by the standard in force on its first day; a month of a calendar of weeks has the paid hours of its
+    weeks (`fte_months`). Raises StaffingError where a standard is missing, or two begin on one day.
     """
     who = f"{service} at {site}"
     rows = standards[(standards["site"] == site) & (standards["service"] == service)]
     begin = pd.to_datetime(rows["valid_from"]) if "valid_from" in rows else pd.Series(pd.NaT, index=rows.index)
     rows = rows.assign(begin=begin.fillna(pd.Timestamp("1678-01-01"))).sort_values("begin", kind="stable")
+    twice = rows.loc[rows["begin"].duplicated(), "begin"]
+    if len(twice):
+        since = f"from {twice.iloc[0]:%Y-%m-%d}" if twice.iloc[0].year > 1678 else "without valid_from"
+        raise StaffingError(f"{who} has two rows {since} in standards, so its wage is not known: keep one.")
     records = [(standard["begin"], standard) for standard in rows.to_dict("records")]
     hours, wages = list[Fraction](), list[Fraction]()
     for month in months:
@@ -151,7 +157,7 @@ def rates_of(
                 f"{who} has no wage_rate of zero or more in {month_name(month)}, so there is no plan of its people: "
                 "give the cost of a paid hour in standards."
             )
-        hours.append(fraction(known[-1]["hours_per_fte"]))
+        hours.append(fraction(known[-1]["hours_per_fte"]) * fte_months(month, calendar))
         wages.append(fraction(known[-1]["wage_rate"]))
     return hours, wages
 

@@ -13,6 +13,8 @@ import pandas as pd
 
 from opsanalytics.formats import ALL, counted, month_name, share
 from opsanalytics.periods import Calendar, month_range, parse_month, shift
+from opsanalytics.settings import StaffingRules
+from opsanalytics.staffing.forecast.costs import fte_months
 from opsanalytics.staffing.forecast.result import WORKFORCE
 from opsanalytics.staffing.numbers import Array, fraction
 from opsanalytics.staffing.planning.programme import Hiring, Terms, cover_of, least_cost_hires
@@ -24,6 +26,7 @@ ALTERNATIVES = (NO_ACTION, COVER_ONLY, LEAST_COST)
 COSTS = ["staff_cents", "overtime_cents", "temporary_cents", "hiring_cents"]
 _YEAR = 12
 LOOK_AHEAD = _YEAR  # months after the plan: one of each season
+_RULES = StaffingRules()  # whose defaults are those here
 _TOLERANCE = 1e-3
 _LEAST = 1e-9  # hours below which nothing grows
 
@@ -35,9 +38,9 @@ def workforce_plan(
     *,
     period: str,
     calendar: Calendar | None = None,
-    overtime_premium: float = 0.5,
-    overtime_limit: float = 0.10,
-    temporary_premium: float = 0.6,
+    overtime_premium: float = _RULES.overtime_premium,
+    overtime_limit: float = _RULES.overtime_limit,
+    temporary_premium: float = _RULES.temporary_premium,
     hiring_cost: float = 0.0,
     minor_digits: int = 2,
     months: int = 12,
@@ -51,6 +54,11 @@ def workforce_plan(
     alternatives a service, headcount at the end of the month, money in minor units; and notes: a service without
     headcount, wage or FTE hours is named there with the remedy, the others go on.
 
+    `hires` are the requests of the month: those that the headcount table has for months after `period` stand in every
+    alternative, least cost adds its own (`requests_of` tells them apart). `hiring_cents` prices each request once, in
+    the month of the request, those on record alike in every alternative, so that alternatives differ by their own; a
+    request made up to `period` is paid and not in it.
+
     `headcount_plan` counts the people. What they lack is covered hour for hour by overtime and temporary staff,
     the cheaper first. Least cost is that of the plan's months and the 12 after them together (a month that is not
     forecast is as the one a year before), so that nobody is hired for a peak at its end; within the plan it never
@@ -59,6 +67,7 @@ def workforce_plan(
     """
     parse_month(period)
     terms = Terms(overtime_premium, overtime_limit, temporary_premium, hiring_cost)
+    calendar = calendar or Calendar()
     if months < 1:
         raise ValueError(f"months {months} leaves nothing to plan: give 1 or more.")
     if (monthly["site"] == ALL).any():
@@ -70,11 +79,13 @@ def workforce_plan(
             need, remarks = _need(rows, f"{service} at {site}", months)
             team, more = team_of(headcount, site, service, period)
             line = month_range(need.index[0], shift(need.index[0], min(len(need), months) + LOOK_AHEAD - 1))
-            rates = rates_of(standards, site, service, line, calendar or Calendar())
+            rates = rates_of(standards, site, service, line, calendar)
         except StaffingError as error:
             notes.append(str(error))
             continue
-        plan, hiring = _alternatives(need, team, line, *rates, terms, minor_digits)
+        lengths = np.array([float(fte_months(month, calendar)) for month in line])
+        required = _ahead(need["required_hours"].to_numpy() / lengths[: len(need)], len(line)) * lengths
+        plan, hiring = _alternatives(need, required, team, line, *rates, terms, minor_digits)
         frames.append(plan.assign(site=site, service=service))
         notes += [*remarks, *more, *_said(hiring, f"{service} at {site}", line[-LOOK_AHEAD - 1])]
     return workforce_typed(frames), tuple(dict.fromkeys(notes))
@@ -122,7 +133,7 @@ def _need(rows: pd.DataFrame, who: str, months: int) -> tuple[pd.DataFrame, list
 
 
 def _ahead(known: Array, count: int) -> Array:
-    """Continue the hours known to `count` months.
+    """Continue the hours known, each brought to one length of month, to `count` months.
 
     Each is that of the same month a year before, times the change between the months known twice, a year apart
     (from half to double); with less than a year known it is their mean.
@@ -139,6 +150,7 @@ def _ahead(known: Array, count: int) -> Array:
 
 def _alternatives(
     need: pd.DataFrame,
+    required_hours: Array,
     team: Team,
     line: list[str],
     hours: list[Fraction],
@@ -146,11 +158,14 @@ def _alternatives(
     terms: Terms,
     minor_digits: int,
 ) -> tuple[pd.DataFrame, Hiring]:
-    """Return the months of the plan under each alternative, and the hiring at least cost."""
+    """Return the months of the plan under each alternative, and the hiring at least cost.
+
+    `required_hours`, `hours` and `wages` go on to the end of the `line`, `need` has the months that are forecast.
+    """
     months = len(line) - LOOK_AHEAD
     planned = line[:months]
     each = np.array([float(hour) for hour in hours])
-    required = _ahead(need["required_hours"].to_numpy(), len(line)) / each
+    required = required_hours / each
     base = team.people(line)
     hiring = least_cost_hires(
         required,
@@ -200,6 +215,21 @@ def _priced(
         for name, (of, each) in prices.items()
     }
     return plan.assign(gap_fte=plan["effective_fte"] - plan["required_fte"], **costs)
+
+
+def requests_of(workforce: pd.DataFrame) -> pd.DataFrame:
+    """Which of the hires are on record, and which does each alternative ask for besides?
+
+    Returns the frame with the columns `recorded` and `further`, which add up to `hires`: without action only those
+    stand that the headcount table has, so they are the recorded ones of every alternative in that month.
+    Raises ValueError where a month lacks its rows without action.
+    """
+    keys = ["site", "service", "period"]
+    alone = workforce.loc[workforce["alternative"] == NO_ACTION, [*keys, "hires"]]
+    known = workforce[keys].merge(alone, on=keys, how="left", validate="many_to_one")["hires"].to_numpy()
+    if np.isnan(known).any():
+        raise ValueError(f"The hires on record are not known without the alternative '{NO_ACTION}': keep its rows.")
+    return workforce.assign(recorded=known, further=(workforce["hires"] - known).round(9).clip(lower=0.0))
 
 
 def workforce_typed(frames: list[pd.DataFrame]) -> pd.DataFrame:

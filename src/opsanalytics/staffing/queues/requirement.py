@@ -9,6 +9,10 @@ n - 1 does not, or is unstable.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +27,7 @@ _SLACK = 1 + 1e-12  # a criterion met exactly is met, whatever the last bit says
 _NOISE = 1e-9  # how far from a whole number a quotient of floats may stray
 _MOST = 1e7  # erlangs or agents: more than that is a mistake in the units
 _ROWS_AT_ONCE = 16_384  # so many rows stay in the processor's cache
+_PARTS_TO_SHARE = 4
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -84,11 +89,23 @@ def required_agents(
     agents = np.ceil(rows["minimum"]).astype(np.int64)
     endless = np.isnan(rows["patience"]) | np.isinf(rows["patience"])
     for some, search in ((endless, _erlang_c), (~endless, _erlang_a)):
-        chosen = np.flatnonzero(some & (rows["load"] > 0))
-        for start in range(0, chosen.size, _ROWS_AT_ONCE):
-            part = chosen[start : start + _ROWS_AT_ONCE]
-            agents[part] = search({name: value[part] for name, value in rows.items()}, definition)
+        _fill(agents, np.flatnonzero(some & (rows["load"] > 0)), rows, partial(search, definition=definition))
     return agents.reshape(shape) if shape else int(agents[0])
+
+
+def _fill(agents: Ints, chosen: npt.NDArray[np.intp], rows: Rows, search: Callable[[Rows], Ints]) -> None:
+    """Fill in the agents of the chosen rows, part by part; many parts share the cores (numpy lets go of the GIL)."""
+    parts = [chosen[start : start + _ROWS_AT_ONCE] for start in range(0, chosen.size, _ROWS_AT_ONCE)]
+
+    def one(part: npt.NDArray[np.intp]) -> None:
+        agents[part] = search({name: value[part] for name, value in rows.items()})
+
+    if len(parts) < _PARTS_TO_SHARE:
+        for part in parts:
+            one(part)
+        return
+    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, len(parts))) as pool:
+        list(pool.map(one, parts))  # a list, so that an error of a part is raised here
 
 
 def staffing_quantiles(

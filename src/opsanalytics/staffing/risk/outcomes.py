@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ _EXACT = 30_000  # as many queues are solved one by one; of more, a table is mad
 _NODES, _REACH = 129, 6.0  # loads of the table, within so many roots of the agents around their number
 _FACTORS = 0.1  # how far the table's handling times lie apart, as a share, at most
 
+#: Solves queues: what is asked of each number of agents, load and factor of the handling time.
+Solver = Callable[[Array, Array, Array], Array]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
@@ -49,13 +52,38 @@ def answered(
     the agents.
     """
     load = volume * aht * factor / seconds
-    solve = _solved if load.size <= _EXACT else _looked_up
-    share = np.zeros(load.shape)
-    open_line = (agents > 0) & (load > 0)
-    share[open_line] = solve(
-        agents[open_line], load[open_line], np.broadcast_to(factor, load.shape)[open_line], aht, target, patience
-    )
+    endless = not np.isfinite(patience)
+
+    def solved(staff: Array, erlangs: Array, times: Array) -> Array:
+        level = formulas.service_level(staff, erlangs, aht * times, target, None if endless else patience)
+        return np.asarray(level, dtype=np.float64)
+
+    share = _asked(solved, agents, load, factor, endless)
     return Outcome(volume, volume * share, volume * share)
+
+
+def occupied(
+    volume: Array, agents: Array, factor: Array, seconds: Array, aht: float, most: float, patience: float
+) -> Outcome:
+    """Which volume comes in intervals whose agents are busy for the share `most` of their time, or less?
+
+    As `answered`. Occupancy = load x (1 - abandonment) / agents; with Erlang C, where nobody hangs up, a load that is
+    not below the agents keeps none. The room is the volume that would bring them to `most`.
+    """
+    load = volume * aht * factor / seconds
+    stays = np.ones(load.shape)
+    if np.isfinite(patience):
+
+        def solved(staff: Array, erlangs: Array, times: Array) -> Array:
+            return 1 - np.asarray(formulas.abandonment_rate(staff, erlangs, aht * times, patience), dtype=np.float64)
+
+        stays = _asked(solved, agents, load, factor, endless=False)
+    served, able = load * stays, agents * most
+    kept = (agents > 0) & (served <= able * (1 + _SLACK))
+    if not np.isfinite(patience):
+        kept &= load < agents
+    room = volume * np.divide(able, served, out=np.zeros(load.shape), where=served > 0)
+    return Outcome(volume, volume * kept, room)
 
 
 def fitting(volume: Array, capacity: Array) -> Outcome:
@@ -117,23 +145,26 @@ def _mean(values: npt.NDArray[Any]) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
-def _solved(agents: Array, load: Array, factor: Array, aht: float, target: float, patience: float) -> Array:
-    """Solve each queue."""
-    level = formulas.service_level(agents, load, aht * factor, target, patience if np.isfinite(patience) else None)
-    return np.asarray(level, dtype=np.float64)
+def _asked(solve: Solver, agents: Array, load: Array, factor: Array, endless: bool) -> Array:
+    """Solve each queue that has agents and a load, many of them from a table; 0 for the others."""
+    found = np.zeros(load.shape)
+    line = (agents > 0) & (load > 0)
+    own = agents[line], load[line], np.broadcast_to(factor, load.shape)[line]
+    found[line] = solve(*own) if load.size <= _EXACT else _looked_up(solve, *own, endless)
+    return found
 
 
-def _looked_up(agents: Array, load: Array, factor: Array, aht: float, target: float, patience: float) -> Array:
-    """Read the service level from a table of numbers of agents, loads and handling times, between its nodes in a line.
+def _looked_up(solve: Solver, agents: Array, load: Array, factor: Array, endless: bool) -> Array:
+    """Read what is asked from a table of numbers of agents, loads and handling times, between its nodes in a line.
 
-    The loads of a number n of agents lie within 6 roots of n around it (below it, without patience); a load beyond is
-    solved by itself. Lines differ from the formula by less than 0.003.
+    The loads of a number n of agents lie within 6 roots of n around it (below it, where patience is `endless`); a load
+    beyond is solved by itself. Lines differ from the formula by less than 0.003.
     """
     if not len(agents):
         return np.empty(0)
     place, staff = pd.factorize(agents, sort=True)  # faster than numpy's unique, which sorts all
     reach = _REACH * np.sqrt(staff)
-    first, last = np.maximum(staff - reach, 0.0), staff + (reach if np.isfinite(patience) else 0.0)
+    first, last = np.maximum(staff - reach, 0.0), staff + (0.0 if endless else reach)
     step = (last - first) / (_NODES - 1)
     times = np.linspace(factor.min(), factor.max(), int(np.ceil(np.ptp(factor) / _FACTORS)) + 1)
     nodes = first[:, None] + step[:, None] * np.arange(_NODES)
@@ -141,7 +172,7 @@ def _looked_up(agents: Array, load: Array, factor: Array, aht: float, target: fl
     many, heavy, slow = (
         np.broadcast_to(part, shape).ravel() for part in (staff[:, None, None], nodes[:, :, None], times)
     )
-    table = _solved(many, heavy, slow, aht, target, patience)
+    table = solve(many, heavy, slow)
     along = np.clip((load - first[place]) / step[place], 0.0, _NODES - 1)
     across = (factor - times[0]) / (times[1] - times[0]) if len(times) > 1 else np.zeros(len(load))
     left, near = np.minimum(along.astype(np.int64), _NODES - 2), np.minimum(across.astype(np.int64), len(times) - 2)
@@ -154,6 +185,6 @@ def _looked_up(agents: Array, load: Array, factor: Array, aht: float, target: fl
     )
     found = np.asarray((1 - along) * lower + along * upper)
     beyond = load > last[place]
-    if np.isfinite(patience) and beyond.any():
-        found[beyond] = _solved(agents[beyond], load[beyond], factor[beyond], aht, target, patience)
-    return np.where(beyond & np.isinf(patience), 0.0, found)
+    if not endless and beyond.any():
+        found[beyond] = solve(agents[beyond], load[beyond], factor[beyond])
+    return np.where(beyond & endless, 0.0, found)

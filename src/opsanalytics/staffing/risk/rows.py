@@ -22,6 +22,7 @@ from opsanalytics.staffing.standards import StaffingError, Standard, in_force
 DAY = pd.Timedelta(days=1)
 _P90 = float(special.ndtri(0.9))  # hi80 is the 90th percentile
 _SAME = 0.05  # a month whose days' forecasts are further from its own was not forecast as their sum
+_WORKING_DAYS = {"D": 1.0, "W": 5.0, "MS": 20.0, "QS": 60.0}  # on each of which a person is there or absent
 _WAIT = 7  # days beyond the last deadline by which every service has opened again
 
 Bools = npt.NDArray[np.bool_]
@@ -34,7 +35,8 @@ class Rows:
     """The rows of one service that are looked at, in time order, their numbers side by side.
 
     `day` numbers the days, `month` is YYYY-MM. `seconds` is the length of an interval, 0 for a day and longer; `days`
-    how many working days a row has (an interval counts as one). `scheduled` holds the people of each quantile;
+    how many working days a row has (an interval counts as one), `part` which part of the paid hours of an FTE's month
+    one person works in it (none of an interval, which has its length). `scheduled` holds the people of each quantile;
     `inside` tells the rows of the months looked at from later ones, which only work that waits needs.
     """
 
@@ -44,6 +46,7 @@ class Rows:
     inside: Bools
     seconds: Array
     days: Array
+    part: Array
     scheduled: Mapping[float, Array]
     spread: draws.Spread
     standards: Sequence[Standard]
@@ -112,7 +115,9 @@ def rows_of(
     if (standard < 0).any():
         raise StaffingError(f"{who} has no standard before the plan begins: give one with an earlier valid_from.")
     lengths = {str(freq): seconds_of(str(freq)) for freq in joined["freq"].unique()}
-    spans = {freq: _days(freq, length) for freq, length in lengths.items()}
+    coarse = [freq for freq, length in lengths.items() if not length]
+    days = {freq: _WORKING_DAYS.get(family(freq), 1.0) for freq in coarse}
+    parts = {freq: float(FTE_MONTHS.get(family(freq), 0)) for freq in coarse}
     times = np.ones(len(joined)) if zone is None else np.maximum(times_on_clock(starts, zone), 1)
     return (
         Rows(
@@ -121,7 +126,8 @@ def rows_of(
             month=months_of(starts, calendar),
             inside=np.asarray(starts < end),
             seconds=np.asarray(joined["freq"].map(lengths), dtype=np.float64) * times,
-            days=np.asarray(joined["freq"].map(spans), dtype=np.float64),
+            days=np.asarray(joined["freq"].map(lambda freq: days.get(freq, 1.0)), dtype=np.float64),
+            part=np.asarray(joined["freq"].map(lambda freq: parts.get(freq, 0.0)), dtype=np.float64),
             scheduled={quantile: joined[quantile].to_numpy(dtype=np.float64) for quantile in quantiles},
             spread=draws.spread_of(joined),
             standards=standards,
@@ -158,9 +164,3 @@ def shares_of(forecast: pd.DataFrame, months: pd.DataFrame, rows: Rows) -> draws
         draws.Sums(np.asarray(of_months, dtype=np.float64), month.astype(np.int64)),
         max(round(len(days) / len(names)), 1),
     )
-
-
-def _days(freq: str, length: float) -> float:
-    """Return the working days of a row: those of an FTE's month, of which a month of 20 is told; at least one."""
-    months = FTE_MONTHS.get(family(freq))
-    return 1.0 if length or months is None else float(months) * 20

@@ -65,10 +65,11 @@ def staffing_risk(
 
     Returns (RISK, notes). RISK has for each service and quantile the paid hours and the cost of the plan (missing where
     a part is), and over the runs: `attained`, the mean share of the volume answered within target (of work without a
-    queue: done in time); `attained_low`, its 10 % quantile; `intervals_missed`, the mean share of the open intervals
-    (or days) with volume in which the promise is missed; `months_missed`, the share of months in which the month as a
-    whole misses it. Notes name what is left out, with the remedy. The same seed gives the same answer, whatever the
-    order of the rows and whichever other services there are.
+    queue: done in time; of a queue that promises an occupancy and no service level: in intervals that keep it);
+    `attained_low`, its 10 % quantile; `intervals_missed`, the mean share of the open intervals (or days) with volume in
+    which the promise is missed; `months_missed`, the share of months in which the month as a whole misses it. Beside a
+    service level an occupancy is not judged. Notes name what is left out, with the remedy. The same seed gives the same
+    answer, whatever the order of the rows and whichever other services there are.
     Raises ValueError for missing columns, a plan or a forecast with two rows for one time, no whole number of runs or
     days above zero, or a negative or missing spread.
     """
@@ -167,7 +168,8 @@ def _service(
     end = end_of(begin, request.horizon_days, request.calendar)
     zone = request.time_zones.get(site, request.time_zones.get(""))
     rows, notes = rows_of(forecast, plan, standards, begin, end, request.calendar, zone)
-    promise = _promises(rows, f"{service} at {site}")
+    promise, remarks = _promises(rows, f"{service} at {site}")
+    notes += remarks
     opened = open_at(tables, site, service, rows.ds)
     counted = rows.inside & (np.ones(len(rows.ds), dtype=bool) if opened is None else opened | ~rows.queues)
     works = open_days(tables, site, service, rows.ds)
@@ -197,20 +199,21 @@ def _service(
     return pd.DataFrame(lines, columns=RISK).astype({"cost_cents": "Int64"}), notes
 
 
-def _promises(rows: Rows, who: str) -> Array:
-    """Return the share promised on each row; without a queue, all of it where no share is given."""
-    level = rows.number("service_level")
+def _promises(rows: Rows, who: str) -> tuple[Array, list[str]]:
+    """Return the share promised on each row, all of it where no share is given, and a note where a queue has none."""
+    level, notes = rows.number("service_level"), list[str]()
     if (rows.queues & np.isnan(level)).any():
-        raise StaffingError(
-            f"{who} promises no service level, so there is none to miss: give service_level with target_s in standards."
+        notes.append(
+            f"{who} promises an occupancy and no service level: what it attains is the share of its volume in "
+            "intervals that keep the occupancy. Give service_level and target_s in standards to see what is in time."
         )
-    return np.where(np.isnan(level), 1.0, level)
+    return np.where(np.isnan(level), 1.0, level), notes
 
 
 def _outcome(rows: Rows, volume: Array, present: Array, factor: Array, works: Bools) -> Outcome:
     """Put the work of every row to the people of it, by the standard in force; nobody works on days that are closed."""
     judged, done, room = volume.copy(), np.zeros(volume.shape), np.zeros(volume.shape)
-    span = np.where(rows.seconds > 0, rows.seconds / 3600, rows.number("hours_per_fte") * rows.days / 20)
+    span = np.where(rows.seconds > 0, rows.seconds / 3600, rows.number("hours_per_fte") * rows.part)
     capacity = present * rows.number("units_per_hour") / factor * span
     pieces = [
         (own, _answered(standard, volume[:, own], present[:, own], factor[:, own], rows.seconds[own]))
@@ -229,9 +232,12 @@ def _outcome(rows: Rows, volume: Array, present: Array, factor: Array, works: Bo
 
 
 def _answered(standard: Standard, volume: Array, present: Array, factor: Array, seconds: Array) -> Outcome:
-    """Put calls to the queue of a standard."""
+    """Put calls to the queue of a standard; where it promises no service level, ask for its occupancy."""
     at_once = 1.0 if np.isnan(standard.concurrency) else standard.concurrency
     patience = standard.patience_s if standard.method == "erlang_a" else np.inf
+    if np.isnan(standard.service_level):
+        most = standard.max_occupancy
+        return outcomes.occupied(volume, present * at_once, factor, seconds, standard.aht_s, most, patience)
     return outcomes.answered(volume, present * at_once, factor, seconds, standard.aht_s, standard.target_s, patience)
 
 
