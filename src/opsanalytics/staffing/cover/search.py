@@ -1,11 +1,10 @@
 """Search: the people on each shift of one block, and a bound that no plan can undercut.
 
 The relaxed programme, in which people can be split, gives a first bound and, rounded up, a first
-plan. Its fractions are rounded at least cost (RENS: Berthold 2014), small parts of the plan are solved
-again (large neighbourhood search: Shaw 1998), and people are taken off and put back (`renewal`), before
-the whole programme and, for a proof, after it. The whole programme goes to HiGHS. A bound is rounded up
-to the next multiple of what all costs are multiples of. All steps but the whole programme are counted;
-the clock is the outer limit.
+plan. Its fractions are rounded at least cost (RENS: Berthold
+2014) and small parts of the plan are solved again (large neighbourhood search: Shaw 1998), before the
+whole programme and after it. The whole programme goes to HiGHS. A bound is rounded up to the next
+multiple of what all costs are multiples of.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from opsanalytics.staffing.cover.renewal import renewed
 from opsanalytics.staffing.numbers import Array, fraction
 
 ROUNDS = 60
@@ -29,8 +27,6 @@ FREED = 0.4
 NODES = 20
 PART = 0.25  # of the time, before the whole programme and after it
 PART_OF_PROOF = 0.125
-STEPS = 500  # of renewal, by second of the time given, for a proof; and where a gap is allowed
-STEPS_OF_GAP = 800
 
 _NOISE = 1e-6
 _GRID_SIZE = 10_000
@@ -51,16 +47,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Found:
-    """The plan found (people by shift), its cost, the bound below every plan, and the relaxed cost.
-
-    `out_of_time`: the clock ended a part of the search, so that another run may find another plan.
-    """
+    """The plan found (people by shift), its cost, the bound below every plan, and the relaxed cost."""
 
     staff: Array
     objective: float
     lower_bound: float
     relaxed: float
-    out_of_time: bool = False
 
 
 def uncovered(block: Block, staff: Array) -> Array:
@@ -83,7 +75,6 @@ def search(block: Block, gap: float, deadline: float) -> Found:
     """Return the best plan found before `deadline` (time.monotonic), or the first whose gap is at most `gap`."""
     from scipy import optimize  # a third of a second, which only this function needs
 
-    given = max(deadline - time.monotonic(), 0.0)
     matrix, price = _standard(block)
     relaxed = optimize.linprog(price, A_ub=-matrix, b_ub=-block.need, method="highs")
     if not relaxed.success:
@@ -94,47 +85,19 @@ def search(block: Block, gap: float, deadline: float) -> Found:
     staff = without_spare(block, np.ceil(split - _NOISE))
     share = max(deadline - began, 0.0) * (PART if gap > 0 else PART_OF_PROOF)
     cheapest = np.argsort(reduced, kind="stable")[: 12 * CANDIDATES]
-    steps, late = max(round(given * (STEPS_OF_GAP if gap > 0 else STEPS)), 1), False
     if gap_of(objective(block, staff), bound) > gap:
         low = np.floor(split + _NOISE)
         high = np.where(split > _NOISE, low + 1, 0.0)
         staff = _better(block, staff, low, high, gap, began + share, nodes=NODES)[0]
         staff = _neighbourhoods(block, staff, cheapest, bound, gap, began + share)
-        late = time.monotonic() >= began + share
-    if gap_of(objective(block, staff), bound) > gap:
-        staff, ended = _renewed(block, staff, reduced, steps, deadline, seed=0)
-        late = late or ended
     if gap_of(objective(block, staff), bound) > gap and time.monotonic() < deadline:
-        last = 0.0 if gap > 0 else share
+        last = share if gap > 0 else 0.0
         nobody, endless = np.zeros(staff.size), np.full(staff.size, np.inf)
-        whole, proved = _better(block, staff, nobody, endless, gap, deadline - last)
+        staff, proved = _better(block, staff, nobody, endless, gap, deadline - last)
         bound = max(bound, _lifted(proved, step))
-        if gap == 0 or gap_of(objective(block, staff), bound) > gap:
-            staff = whole
-        if gap_of(objective(block, staff), bound) > gap:
-            late = True
-            staff = _renewed(block, staff, reduced, 2 * steps, deadline, seed=1)[0]
-    total = objective(block, staff)
-    return Found(staff, total, bound, float(relaxed.fun), late and gap_of(total, bound) > gap)
-
-
-def _renewed(block: Block, staff: Array, reduced: Array, steps: int, deadline: float, seed: int) -> tuple[Array, bool]:
-    """Renew the plan on the shifts that it uses and those of the least reduced cost."""
-    near = np.argsort(np.where(staff > 0, -np.inf, reduced), kind="stable")[: 30 * CANDIDATES]
-    found, ended = renewed(
-        block.need,
-        block.works[:, near],
-        block.cost[near],
-        block.short,
-        staff[near],
-        steps=steps,
-        deadline=deadline,
-        seed=seed,
-    )
-    better = np.zeros(staff.size)
-    better[near] = found
-    better = without_spare(block, better)
-    return (better if objective(block, better) < objective(block, staff) else staff), ended
+        if gap > 0:
+            staff = _neighbourhoods(block, staff, cheapest, bound, gap, deadline)
+    return Found(staff, objective(block, staff), bound, float(relaxed.fun))
 
 
 def without_spare(block: Block, staff: Array) -> Array:
