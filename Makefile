@@ -38,7 +38,7 @@ bench: .venv/ready
 # Renew requirements.lock from pyproject.toml: pinned and hashed for Python 3.11 to 3.13 on every platform.
 lock: .venv/ready
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra models --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra models --extra cluster --generate-hashes \
 		--no-header --no-annotate --quiet --output-file requirements.lock
 
 # The lock names every package, dependencies of dependencies included, hence --no-deps; pip compiles the bytecode once.

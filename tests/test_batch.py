@@ -22,9 +22,12 @@ import pytest
 
 import opsanalytics
 from opsanalytics import batch, results, sources
-from opsanalytics.batch import execute, foresight, manifest, render
-from opsanalytics.batch.environment import kernel_environment
-from opsanalytics.batch.notebooks import read_notebook, settings_of, typed
+from opsanalytics.batch.execution import execute, render
+from opsanalytics.batch.execution.environment import kernel_environment
+from opsanalytics.batch.folder import foresight, manifest
+from opsanalytics.batch.folder.process import identity
+from opsanalytics.batch.planning.notebooks import read_notebook, settings_of, typed
+from opsanalytics.batch.run import alone
 from opsanalytics.demand.value.record import carried_over
 from opsanalytics.periods import Calendar
 from opsanalytics.sources import Inputs
@@ -217,7 +220,7 @@ def test_a_package_without_notebooks_says_where_they_were_sought(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "opsanalytics.batch.notebooks.__file__", str(tmp_path / "lib" / "p" / "opsanalytics" / "b" / "n")
+        "opsanalytics.batch.planning.notebooks.__file__", str(tmp_path / "lib" / "p" / "opsanalytics" / "b" / "n")
     )
     with pytest.raises(
         batch.RequestError, match=r"There is no notebook .* in \./notebooks nor in the installed package"
@@ -304,7 +307,7 @@ def test_a_run_of_nothing_is_refused_and_says_what_is_missing(notebooks: Noteboo
 
 
 def test_no_entitys_folder_bears_the_name_of_a_folder_of_the_run() -> None:
-    from opsanalytics.batch.plan import _folders
+    from opsanalytics.batch.planning.plan import _folders
 
     folders = _folders(["Inputs", "Results", "../..", "all", "(all)"])
     assert len(set(folders.values())) == 5
@@ -360,7 +363,14 @@ def test_a_failure_names_the_cell_and_the_error(faulty: batch.Outcome) -> None:
 def test_a_killed_kernel_is_a_failure_whatever_papermills_metadata_say(faulty: batch.Outcome) -> None:
     killed = faulty.jobs[f"{STAFFING} Dublin"]
     assert killed.state == "failed"
-    assert killed.reason == "its Python process was killed in code cell 3 (signal 9, SIGKILL, often for want of memory)"
+    said = "its Python process was killed in code cell 3 (signal 9, SIGKILL, often for want of memory; it had held up"
+    assert killed.reason.startswith(said)
+    assert killed.reason.endswith(" MB)")
+    assert killed.attempts == 2
+    assert len(killed.warnings) == 1
+    assert killed.warnings[0].startswith("attempt 1: its Python process was killed")
+    assert killed.peak_memory_mb is not None
+    assert killed.peak_memory_mb > 20
     assert not (faulty.folder / "dublin" / f"{STAFFING}.html").exists()
 
 
@@ -412,15 +422,15 @@ def test_the_executed_notebook_opens_with_this_interpreters_kernel(faulty: batch
 def test_no_kernel_and_no_temporary_file_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_notebook(tmp_path / "05_more.ipynb", "import os, tempfile\ntempfile.mkstemp()\nprint(os.getpid())")
     with execute.kernels() as found:
-        notebook = execute.run_notebook(path, tmp_path / "out.ipynb", tmp_path / "out.log", {}, "a job", found)
+        notebook = execute.run_notebook(path, tmp_path / "out.ipynb", tmp_path / "out.log", {}, "a job", found, 60)
     assert not found.folder.exists()
-    assert manifest.process_start(int(notebook.cells[-1].outputs[0].text)) is None
+    assert identity(int(notebook.cells[-1].outputs[0].text)) is None
 
 
 def test_a_notebook_that_exits_before_its_end_is_no_success(tmp_path: Path) -> None:
     path = write_notebook(tmp_path / "05_more.ipynb", "import sys\nsys.exit(0)", "print('the answer')")
     with execute.kernels() as found, pytest.raises(execute.JobError, match="stopped before its code cell"):
-        execute.run_notebook(path, tmp_path / "out.ipynb", tmp_path / "out.log", {}, "a job", found)
+        execute.run_notebook(path, tmp_path / "out.ipynb", tmp_path / "out.log", {}, "a job", found, 60)
 
 
 def test_a_kernel_imports_the_package_that_runs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -448,13 +458,19 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     write_notebooks(folder)
     for period in ("2026-01", "2026-01", "2026-02"):
-        request = batch.Request(period, data, tmp_path / "runs", folder, notebooks=("02",), jobs=2)
+        request = batch.Request(period, data, tmp_path / "runs", folder, notebooks=("02",), jobs=2, force=True)
         batch.run(batch.prepare(request), lambda *said: None)
     return tmp_path / "runs"
 
 
 def test_a_new_run_moves_the_old_one_aside(months: Path) -> None:
-    assert {path.name for path in months.iterdir()} == {"2026-01", "2026-01.1", "2026-02"}
+    assert {path.name for path in months.iterdir()} == {
+        "2026-01",
+        "2026-01.1",
+        "2026-02",
+        "index.html",
+        ".changes.json",
+    }
     first, second = manifest.read_manifest(months / "2026-01.1"), manifest.read_manifest(months / "2026-01")
     assert first is not None
     assert second is not None
@@ -640,7 +656,7 @@ def test_status_lists_the_runs_by_month_the_newest_first(months: Path) -> None:
     assert found[0].seconds is not None
 
 
-def a_manifest(runs: Path, process: int, started: float | None) -> Path:
+def a_manifest(runs: Path, process: int, started: str | None) -> Path:
     """Write the manifest of a run that says it is under way."""
     folder = runs / "2026-01"
     folder.mkdir(parents=True)
@@ -656,36 +672,41 @@ def a_manifest(runs: Path, process: int, started: float | None) -> Path:
 def test_a_run_whose_process_died_is_shown_as_interrupted_and_moved_aside_by_the_next(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    a_manifest(tmp_path, ended.pid, 1.0)
+    a_manifest(tmp_path, ended.pid, "1-1")
     assert [(run.state, run.jobs) for run in batch.list_runs(tmp_path)] == [
         ("interrupted", {"done": 1, "interrupted": 3})
     ]
-    manifest.new_run_folder(tmp_path, "2026-01")
+    (tmp_path / "made").mkdir()
+    manifest.put_in_place(tmp_path / "made", tmp_path / "2026-01")
     assert (tmp_path / "2026-01.1" / "run.json").exists()
 
 
 def test_a_run_whose_process_number_was_given_to_another_is_interrupted_too(tmp_path: Path) -> None:
-    started = manifest.process_start(os.getpid())
-    assert started is not None
-    a_manifest(tmp_path, os.getpid(), started - 1000)
+    a_manifest(tmp_path, os.getpid(), f"{identity(os.getpid())}0")
     assert [run.state for run in batch.list_runs(tmp_path)] == ["interrupted"]
 
 
 def test_a_second_run_into_the_same_folder_is_refused_with_the_firsts_process(tmp_path: Path) -> None:
-    a_manifest(tmp_path, os.getpid(), manifest.process_start(os.getpid()))
+    a_manifest(tmp_path, os.getpid(), identity(os.getpid()))
     assert batch.list_runs(tmp_path)[0].jobs == {"done": 1, "running": 1, "pending": 2}
-    with pytest.raises(batch.RequestError, match=f"under way .*process {os.getpid()}"):
-        manifest.new_run_folder(tmp_path, "2026-01")
+    told = rf"under way .*\(process {os.getpid()}, since 20.*\)"
+    with alone(tmp_path / "2026-01"), pytest.raises(batch.RequestError, match=told), alone(tmp_path / "2026-01"):
+        pass
+    with alone(tmp_path / "2026-01"):  # the first has ended
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["2026-01"]
 
 
 def test_a_folder_that_is_no_run_is_never_moved(tmp_path: Path) -> None:
-    mine = tmp_path / "2026-01"
-    mine.mkdir()
-    assert manifest.new_run_folder(tmp_path, "2026-01") == mine  # an empty one is taken
+    mine, made = tmp_path / "2026-01", tmp_path / "made"
+    for folder in (mine, made):
+        folder.mkdir()
+    manifest.put_in_place(made, mine)  # an empty one is taken
     (mine / "notes.txt").write_text("mine", encoding="utf-8")
+    made.mkdir()
     with pytest.raises(batch.RequestError, match=r"2026-01 is no run .* name another folder with --runs"):
-        manifest.new_run_folder(tmp_path, "2026-01")
-    assert [path.name for path in tmp_path.iterdir()] == ["2026-01"]
+        manifest.put_in_place(made, mine)
+    assert [path.name for path in tmp_path.iterdir() if path != made] == ["2026-01"]
 
 
 def full_disk(job: batch.Job, state: batch.JobState, finished: int, of: int) -> None:
@@ -747,7 +768,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = write_notebook(tmp_path / "05_more.ipynb", *cells, title="Spending & saving")
     with execute.kernels() as found:
         notebook = execute.run_notebook(
-            path, tmp_path / "out.ipynb", tmp_path / "out.log", {"period": "2026-01"}, "a", found
+            path, tmp_path / "out.ipynb", tmp_path / "out.log", {"period": "2026-01"}, "a", found, 60
         )
     render.write_page(notebook, tmp_path / "out.html", period="2026-01", entity="Dún <Laoghaire>")
     assert "machine talk" in (tmp_path / "out.log").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from opsanalytics.batch import render
+from opsanalytics.batch.execution import render
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

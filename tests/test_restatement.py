@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import adapters_restatement
-from opsanalytics.batch import manifest
+from opsanalytics.batch.folder import manifest
 from opsanalytics.budget.ledger.restatement import Restatement, restatements
 from opsanalytics.formats import UNASSIGNED
 from opsanalytics.periods import Calendar, month_range

@@ -309,6 +309,25 @@ NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
+_LEDGER_AND_PLAN = ("accounts", "cost_centres", "ledger", "budget")
+_ALL_BUT_NOTICES = tuple(name for name in TABLES if name not in ("kpis", "risks", "actions"))
+
+#: The tables that a notebook reads, those it can do without included; 04 prints what the other three found.
+READS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "01_budget_variance": (
+            *(*_LEDGER_AND_PLAN, "sites", "control_totals", "drivers", "sales", "standard_costs"),
+            *("activities", "payroll", "fx_rates", "commentary"),
+        ),
+        "02_seasonal_demand": ("sites", "services", "demand", "events", "overrides"),
+        "03_staffing_forecast": (
+            *(*_LEDGER_AND_PLAN, "sites", "services", "demand", "events"),
+            *("standards", "shrinkage", "opening_hours", "roster", "headcount"),
+        ),
+        "04_board_pack": _ALL_BUT_NOTICES,
+    }
+)
+
 _DTYPES: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("code", "text", "choice", "month", "month_or_year", "time"), "str"),

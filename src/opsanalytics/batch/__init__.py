@@ -4,10 +4,20 @@
 papermill into a run folder and keeps its manifest. Nothing heavy is imported before it is needed.
 """
 
-from opsanalytics.batch.manifest import RunState, list_runs
-from opsanalytics.batch.notebooks import Notebook, Parameter, RequestError, find, notebooks_folder, read_notebooks
-from opsanalytics.batch.plan import Job, Plan, Request, make_plan, off_sentence
-from opsanalytics.batch.run import FaultsError, JobState, Outcome, Prepared, Report, RunError, prepare, read_data, run
+from opsanalytics.batch.again import prepare_again, prepare_like, unchanged
+from opsanalytics.batch.begin import standing
+from opsanalytics.batch.folder.manifest import JobState, RunState, list_runs
+from opsanalytics.batch.planning.notebooks import (
+    Notebook,
+    Parameter,
+    RequestError,
+    find,
+    notebooks_folder,
+    read_notebooks,
+)
+from opsanalytics.batch.planning.plan import Job, Plan, Request, make_plan, off_sentence
+from opsanalytics.batch.planning.request import FaultsError, Prepared, prepare, read_data
+from opsanalytics.batch.run import Outcome, Report, RunError, run
 
 __all__ = [
     "FaultsError",
@@ -29,7 +39,11 @@ __all__ = [
     "notebooks_folder",
     "off_sentence",
     "prepare",
+    "prepare_again",
+    "prepare_like",
     "read_data",
     "read_notebooks",
     "run",
+    "standing",
+    "unchanged",
 ]

@@ -1,7 +1,8 @@
-"""The run: check the request and the data, make the run folder, execute the plan, say what became of it.
+"""The run: make or find the run folder, execute the plan, say what became of it.
 
     request -> plan (nothing written, no kernel started)
-      -> run folder with the inputs as read -> jobs in the order of their needs -> board pack
+      -> run folder with the inputs as read, and what is on record already
+      -> the other jobs in the order of their needs, the longest chain first -> board pack
 
 When a notebook fails the others go on, and those that need it are skipped. The board pack comes
 last in any case and names what is missing.
@@ -13,32 +14,26 @@ import contextlib
 import json
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opsanalytics.batch import manifest as record
-from opsanalytics.batch.manifest import DONE, FAILED, INTERRUPTED, PENDING, RUNNING, SKIPPED
-from opsanalytics.batch.notebooks import (
-    PACK,
-    Notebook,
-    RequestError,
-    find,
-    read_notebooks,
-    refuse_without_run_parameters,
-    settings_of,
-)
-from opsanalytics.batch.plan import Job, Plan, Request, make_plan
+from opsanalytics.batch.execution.job import Task
+from opsanalytics.batch.folder import manifest
+from opsanalytics.batch.folder.manifest import DONE, FAILED, INTERRUPTED, PENDING, RUNNING, SKIPPED, JobState
+from opsanalytics.batch.folder.process import LockedError, locked
+from opsanalytics.batch.folder.record import Place
+from opsanalytics.batch.planning.notebooks import PACK, RequestError
+from opsanalytics.batch.planning.plan import Job, Plan
 from opsanalytics.formats import shorten
-from opsanalytics.periods import parse_month
-from opsanalytics.settings import read_settings
 
 if TYPE_CHECKING:
-    from opsanalytics.batch.execute import Kernels
-    from opsanalytics.sources import Inputs
-
+    from opsanalytics.batch.begin import Begun
+    from opsanalytics.batch.execution.workers import Workers
+    from opsanalytics.batch.planning.request import Prepared
 
 ERROR_LOG = "error.log"
 
@@ -47,135 +42,89 @@ class RunError(Exception):
     """A run ended before its time; the message is a sentence with the next step. Exit code 1."""
 
 
-class FaultsError(Exception):
-    """The data hold errors; `inputs` has them all. Exit code 1, or 2 where a table is unknown."""
-
-    def __init__(self, inputs: Inputs) -> None:
-        super().__init__("The data hold errors.")
-        self.inputs = inputs
-
-
-@dataclass(frozen=True)
-class JobState:
-    """What became of a job; `cell` is the code cell at which it failed, `seconds` None when it did not run.
-
-    `kept` is the failed notebook's place in the run folder, where there is one.
-    """
-
-    state: str
-    reason: str = ""
-    cell: int | None = None
-    seconds: float | None = None
-    kept: str = ""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A request that has passed every check: what will run, on what."""
-
-    request: Request
-    plan: Plan
-    inputs: Inputs
-    notebooks: Mapping[str, Notebook]
-
-
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run: its folder, "done", "failed" or "interrupted", the state of each job, and the pack's status."""
+    """A finished run: its folder, "done", "failed" or "interrupted", the state of each job, and the pack's status.
+
+    `notes` say what went wrong beside the run itself.
+    """
 
     folder: Path
     state: str
     jobs: Mapping[str, JobState]
     pack: Mapping[str, Any] | None
+    notes: tuple[str, ...] = ()
 
 
 Report = Callable[[Job, JobState, int, int], None]
 """Called when a job starts (state "running") and when it ends, with how many are finished of how many."""
 
 
-def prepare(request: Request) -> Prepared:
-    """Check everything that can be checked before a kernel starts, the quickest first.
-
-    Raises RequestError or SettingsError for a wrong request, FaultsError for errors in the data.
-    """
-    notebooks = read_notebooks(request.folder)
-    refuse_quickly(request, notebooks)
-    inputs = read_data(request.data)
-    if (inputs.faults["severity"] == "error").any():
-        raise FaultsError(inputs)
-    plan = plan_checked(request, notebooks, inputs)
-    return Prepared(request, plan, inputs, {notebook.name: notebook for notebook in notebooks})
-
-
-def plan_checked(request: Request, notebooks: tuple[Notebook, ...], inputs: Inputs) -> Plan:
-    """Plan a run of checked inputs. Raises RequestError also when a file has changed since it was checked."""
-    from opsanalytics import sources
-
-    try:
-        return make_plan(request, notebooks, inputs)
-    except sources.DataError as error:  # a large ledger is read where it lies
-        raise RequestError(str(error)) from None
-
-
-def refuse_quickly(request: Request, notebooks: tuple[Notebook, ...]) -> None:
-    """Refuse what is wrong whatever the data hold, without reading them."""
-    refuse_without_run_parameters(notebooks)
-    chosen = {find(name, notebooks).name for name in request.notebooks} or {n.name for n in notebooks}
-    settings_of(request.parameters, tuple(n for n in notebooks if n.name in chosen))
-    try:
-        parse_month(request.period)
-    except ValueError as error:
-        raise RequestError(str(error)) from None
-    refuse_data_folder(request.data)
-    read_settings(request.data)
-
-
-def refuse_data_folder(data: Path) -> None:
-    """Raise RequestError when there is no data folder."""
-    if not data.is_dir():
-        what = "is a file, not a folder" if data.exists() else "does not exist"
-        raise RequestError(f"The data folder '{data}' {what}. Name the folder that holds the tables with --data.")
-
-
-def read_data(data: Path) -> Inputs:
-    """Read and check the tables of a data folder. Raises RequestError when there is nothing to read."""
-    from opsanalytics import sources
-
-    refuse_data_folder(data)
-    try:
-        return sources.read(data)
-    except sources.DataError as error:
-        raise RequestError(str(error)) from None
-
-
 def run(prepared: Prepared, report: Report) -> Outcome:
-    """Execute a plan into a new run folder.
+    """Execute a plan; jobs that are on record under the same key, with whole outputs, are not executed again.
 
-    Ctrl-C ends the kernels; what is done stands, and the run's state is "interrupted". Raises RequestError when
-    a run of the same period is under way; RunError, or the OSError of a full disk, when the run itself ends early:
-    its state is then "failed", and its manifest says why.
+    Ctrl-C ends the kernels; what is done stands, and the run's state is "interrupted". Raises RequestError when a run
+    into the same folder is under way; RunError, or the OSError of a full disk, when the run itself ends early: its
+    state is then "failed", and its manifest says why.
     """
+    from opsanalytics.batch.begin import begin
+
     started = time.monotonic()
-    request, plan, inputs = prepared.request, prepared.plan, prepared.inputs
-    prior = record.latest_prior(request.runs, request.period)
-    folder = record.new_run_folder(request.runs, request.period).absolute()
-    content = record.start(plan, inputs.files, str(request.data), prior.name if prior else "")
-    record.write_json(folder / record.FILE, content)
-    under_way = _UnderWay(prepared, folder, content, report, started)
-    try:
+    prepared.folder.parent.mkdir(parents=True, exist_ok=True)
+    with alone(prepared.folder):
+        begun = begin(prepared)
+        under_way = _UnderWay(prepared, begun, report, started)
         try:
-            inputs.save(folder / "inputs")
-            record.keep_prior(prior, folder)
-            record.write_quarantine(inputs.quarantine, folder / "quarantine.csv")
-            state = under_way.execute()
-        except KeyboardInterrupt:
-            state = INTERRUPTED
-        return under_way.finish(state)
-    except BaseException as error:
-        under_way.abandon(error)
-        if isinstance(error, OSError) or not isinstance(error, Exception):
-            raise
-        raise RunError(_early_end(folder, error)) from error
+            try:
+                state = under_way.execute()
+            except KeyboardInterrupt:
+                state = INTERRUPTED
+            outcome = under_way.finish(state)
+            return replace(outcome, notes=_page_of_runs(prepared))
+        except BaseException as error:
+            under_way.abandon(error)
+            if isinstance(error, OSError) or not isinstance(error, Exception):
+                raise
+            raise RunError(_early_end(begun.folder, error)) from error
+
+
+def _page_of_runs(prepared: Prepared) -> tuple[str, ...]:
+    """Renew the page of all runs, of which a repetition is none; where that cannot be done it is said, no more."""
+    from opsanalytics.batch import runs_page
+
+    if prepared.repeats is not None:
+        return ()
+    try:
+        runs_page.write(prepared.folder.parent)
+    except OSError as error:
+        return (f"The page of all runs was not renewed: {error.strerror or error}.",)
+    return ()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the lock of a run folder. Raises RequestError where another run into it is under way."""
+    this = manifest.this_process()["id"]
+    try:
+        with locked(folder.with_name(f".{folder.name}.lock"), f"process {this}, since {manifest.now()}"):
+            yield
+    except LockedError as error:
+        raise RequestError(f"A run of {folder.name} is under way in {folder} ({error}). Wait for its end.") from None
+
+
+def finished(folder: Path, content: Mapping[str, Any]) -> Outcome:
+    """Return the outcome of a run that is on manifest."""
+    jobs = {entry["id"]: manifest.state_of(entry, "") for entry in content["jobs"] if entry["state"] == DONE}
+    return Outcome(folder, content["state"], jobs, content["pack"])
+
+
+def refuse_while_under_way(folder: Path, content: Mapping[str, Any]) -> None:
+    """Raise RequestError when a run is under way, or was stopped or failed before its end."""
+    state = manifest.state_now(content)
+    if state == RUNNING:
+        raise RequestError(f"The run in {folder} is under way. Wait for its end.")
+    if state == INTERRUPTED:
+        raise RequestError(f"The run in {folder} was stopped before its end. Run its month again: it goes on there.")
 
 
 def _early_end(folder: Path, error: Exception) -> str:
@@ -191,32 +140,35 @@ class _UnderWay:
     """A run under way. Only the main thread changes it; the workers run notebooks and return."""
 
     prepared: Prepared
-    folder: Path
-    content: dict[str, Any]
+    begun: Begun
     report: Report
     started: float
     states: dict[str, JobState] = field(default_factory=dict)
-    begun: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.begun.folder
 
     def execute(self) -> str:
-        """Run every job as soon as its needs are met; return the run's state."""
-        from opsanalytics.batch.execute import kernels
+        """Run every job as soon as its needs are met, unless it is on record; return the run's state."""
+        from opsanalytics.batch.execution.workers import local_workers
 
-        width = self.prepared.request.jobs
-        waiting = list(self.prepared.plan.active)
-        running: dict[Future[None], Job] = {}
-        with kernels() as found, ThreadPoolExecutor(width) as pool:
-            try:
+        request, plan = self.prepared.request, self.prepared.plan
+        for job in plan.active:
+            if job.id in self.begun.kept:
+                self._record(job, self.begun.kept[job.id])
+        waiting = longest_first([job for job in plan.active if job.id not in self.states], plan, self.begun.lengths)
+        running: dict[Future[JobState], Job] = {}
+        if waiting:
+            with local_workers(request.jobs, request.engine, request.folder) as workers:
                 while waiting or running:
                     self._skip(waiting)
-                    for job in self._ready(waiting)[: width - len(running)]:
+                    for job in self._ready(waiting)[: workers.width - len(running)]:
                         waiting.remove(job)
-                        running[self._submit(pool, job, found)] = job
+                        running[self._submit(workers, job)] = job
                     for future in wait(running, timeout=0.5, return_when=FIRST_COMPLETED).done:
-                        self._end(running.pop(future), future.exception())
-            except BaseException:  # the pool waits for its workers, and they for their kernels
-                found.stop()
-                raise
+                        self._end(running.pop(future), future)
         return FAILED if any(state.state != DONE for state in self.states.values()) else DONE
 
     def _ready(self, waiting: list[Job]) -> list[Job]:
@@ -232,50 +184,44 @@ class _UnderWay:
                 became = "failed" if self.states[lost[0]].state == FAILED else "was skipped"
                 self._record(job, JobState(SKIPPED, f"it needs {labels[lost[0]]}, which {became}"))
 
-    def _submit(self, pool: ThreadPoolExecutor, job: Job, found: Kernels) -> Future[None]:
+    def _submit(self, workers: Workers, job: Job) -> Future[JobState]:
         if job.notebook == PACK:
             self._merge()
-        self.begun[job.id] = time.monotonic()
         self._record(job, JobState(RUNNING))
-        source, target = self.prepared.notebooks[job.notebook].path, self._target(job)
-        target.parent.mkdir(exist_ok=True)
-        given = {
-            "period": self.prepared.plan.period,
-            "entity": job.entity,
-            "data": str(self.prepared.request.data.absolute()),
-        }
-        return pool.submit(
-            _run_job, source, target, {**given, "run_dir": str(self.folder), **job.parameters}, job, found
-        )
+        return workers.submit(self._task(job))
 
-    def _target(self, job: Job) -> Path:
-        """Return where a job's executed notebook goes."""
-        if job.notebook == PACK:
-            return self.folder / "board_pack.ipynb"
-        return self.folder / self.prepared.plan.folders[job.entity] / f"{job.notebook}.ipynb"
+    def _task(self, job: Job) -> Task:
+        request, plan = self.prepared.request, self.prepared.plan
+        given = {"period": plan.period, "entity": job.entity, "data": str(request.data.absolute())}
+        return Task(
+            job=job.id,
+            source=self.prepared.notebooks[job.notebook].path,
+            run_folder=self.folder,
+            place=Place(job.notebook, job.entity, plan.folders.get(job.entity, "")),
+            parameters={**given, "run_dir": str(self.folder), **job.parameters},
+            page=job.notebook != PACK,
+            deadline_s=request.deadline_s,
+            attempts=request.attempts,
+        )
 
     def _merge(self) -> None:
         from opsanalytics import results
 
         results.merge(self.folder, self.prepared.inputs, self.prepared.plan.period)
 
-    def _end(self, job: Job, error: BaseException | None) -> None:
-        """Put on record what became of a job, read from the exception it raised: nothing else is to be trusted."""
-        seconds = round(time.monotonic() - self.begun[job.id], 1)
-        if error is None:
-            self._record(job, JobState(DONE, seconds=seconds))
-        else:
-            reason = str(error) or type(error).__name__
-            kept = self._target(job).with_suffix(".failed.ipynb")
-            place = kept.relative_to(self.folder).as_posix() if kept.exists() else ""
-            self._record(job, JobState(FAILED, reason, getattr(error, "cell", None), seconds, place))
+    def _end(self, job: Job, future: Future[JobState]) -> None:
+        """Put on record what became of a job; an error that the job itself did not foresee fails it too."""
+        error = future.exception()
+        self._record(job, future.result() if error is None else JobState(FAILED, str(error) or type(error).__name__))
 
     def _record(self, job: Job, state: JobState) -> None:
         if state.state != RUNNING:
             self.states[job.id] = state
-        entry = next(entry for entry in self.content["jobs"] if entry["id"] == job.id)
-        entry |= {"state": state.state, "reason": state.reason, "cell": state.cell, "seconds": state.seconds}
-        record.write_json(self.folder / record.FILE, self.content)
+        entry = next(entry for entry in self.begun.content["jobs"] if entry["id"] == job.id)
+        entry |= manifest.of_state(state)
+        if job.notebook == PACK and any(self.states[need].state != DONE for need in job.needs):
+            entry["key"] = ""  # made without what is missing: never taken for the pack of a whole run
+        manifest.write_json(self.folder / manifest.FILE, self.begun.content)
         self.report(job, state, len(self.states), len(self.prepared.plan.active))
 
     def finish(self, state: str) -> Outcome:
@@ -296,30 +242,41 @@ class _UnderWay:
             (self.folder / ERROR_LOG).write_text(text, encoding="utf-8", errors="replace")
 
     def _close(self, state: str, reason: str, pack: dict[str, Any] | None) -> None:
-        for entry in self.content["jobs"]:
+        content = self.begun.content
+        for entry in content["jobs"]:
             if entry["state"] in (RUNNING, PENDING):
                 entry |= {"state": INTERRUPTED, "reason": reason}
         seconds = round(time.monotonic() - self.started, 1)
-        self.content |= {
-            "state": state, "reason": reason, "finished": record.now(), "seconds": seconds, "pack": pack
-        }  # fmt: skip
-        record.write_json(self.folder / record.FILE, self.content)
+        content |= {"state": state, "reason": reason, "finished": manifest.now(), "seconds": seconds, "pack": pack}
+        manifest.write_json(self.folder / manifest.FILE, content)
 
     def _pack(self) -> dict[str, Any] | None:
         """Return the pack's page, status and reasons as its notebook left them; None where there is no pack."""
-        done = any(entry["notebook"] == PACK and entry["state"] == DONE for entry in self.content["jobs"])
+        done = any(entry["notebook"] == PACK and entry["state"] == DONE for entry in self.begun.content["jobs"])
         path = self.folder / "results" / "board_pack" / "status.json"
         if not (done and path.is_file()):
             return None
         return {"page": "board_pack.html", **json.loads(path.read_text(encoding="utf-8"))}
 
 
-def _run_job(source: Path, target: Path, parameters: Mapping[str, Any], job: Job, found: Kernels) -> None:
-    """Run one notebook and render its page, in a worker thread. The board pack writes its own page."""
-    from opsanalytics.batch import execute, render
+def longest_first(jobs: list[Job], plan: Plan, lengths: Mapping[str, float]) -> list[Job]:
+    """Order jobs by the seconds of the longest chain that each begins, those with the longest first.
 
-    notebook = execute.run_notebook(source, target, target.with_suffix(".log"), parameters, job.id, found)
-    if job.notebook != PACK:
-        render.write_page(
-            notebook, target.with_suffix(".html"), period=parameters["period"], entity=parameters["entity"]
-        )
+    `lengths` are the seconds that jobs took before, by job id; one that never ran counts as the mean of its notebook,
+    else of all.
+    """
+    known = {job.id: lengths[job.id] for job in plan.active if job.id in lengths}
+    mean = sum(known.values()) / len(known) if known else 1.0
+    notebook = {name: [known[job.id] for job in plan.active if job.notebook == name and job.id in known]
+                for name in {job.notebook for job in plan.active}}  # fmt: skip
+    followers = {job.id: [other for other in plan.active if job.id in other.needs] for job in plan.active}
+    chains: dict[str, float] = {}
+
+    def chain(job: Job) -> float:
+        if job.id not in chains:
+            alike = notebook[job.notebook]
+            own = known.get(job.id, sum(alike) / len(alike) if alike else mean)
+            chains[job.id] = own + max((chain(other) for other in followers[job.id]), default=0.0)
+        return chains[job.id]
+
+    return sorted(jobs, key=lambda job: -chain(job))

@@ -32,13 +32,17 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager, papermil
 from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import write_ipynb
 
-from opsanalytics.batch.environment import kernel_environment
+from opsanalytics.batch.execution.environment import kernel_environment
+from opsanalytics.batch.execution.kernels import Preloaded, cannot_fork
+from opsanalytics.batch.execution.kernels.provisioner import QuickManager, forked_provisioner
+from opsanalytics.batch.folder.process import peak_memory_mb
 from opsanalytics.formats import shorten
 
 KERNEL = "python3"
 _ENGINE = "opsanalytics"
 _SOCKET_PATH_LIMIT = 90  # a UNIX socket's path has at most 104 (macOS) or 108 bytes, and a suffix is added
 _LONGEST_ERROR = 600
+_WATCH_S = 0.2
 
 
 class StoppedError(Exception):
@@ -46,11 +50,14 @@ class StoppedError(Exception):
 
 
 class JobError(Exception):
-    """A notebook did not run to its end; `cell` is the number of the code cell (from 1), 0 where none began."""
+    """A notebook did not run to its end; `cell` is the number of the code cell (from 1), 0 where none began.
 
-    def __init__(self, message: str, cell: int) -> None:
+    `died` says that its process ended by itself, which another attempt may mend; an error in a cell comes again.
+    """
+
+    def __init__(self, message: str, cell: int, *, died: bool = False) -> None:
         super().__init__(message)
-        self.cell = cell
+        self.cell, self.died = cell, died
 
 
 class _WrittenOnce(NotebookExecutionManager):  # type: ignore[misc]  # papermill has no types
@@ -93,8 +100,12 @@ class Kernels:
     """
 
     folder: Path
+    preloaded: Preloaded | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     processes: dict[str, Any] = field(default_factory=dict)
+    peaks: dict[str, float] = field(default_factory=dict)
+    expired: set[str] = field(default_factory=set)
+    ended: threading.Event = field(default_factory=threading.Event)
     stopped: bool = False
 
     def add(self, job: str, process: Any) -> None:
@@ -110,21 +121,55 @@ class Kernels:
         process = self.processes.get(job)
         return None if process is None else process.poll()
 
+    def peak_mb(self, job: str) -> float | None:
+        """Return the most memory, in MB, that a job's kernel has held; None where nobody saw it."""
+        usage = getattr(self.processes.get(job), "usage", None)  # of a forked kernel that has ended
+        return max((self.peaks.get(job), usage and usage.peak_memory_mb), key=lambda held: held or 0.0)
+
+    def expire(self, job: str) -> None:
+        """End the kernel of a job whose time is up."""
+        with self.lock:
+            self.expired.add(job)
+            process = self.processes.get(job)
+        if process is not None:
+            _kill(process)
+
+    def watch(self) -> None:
+        """Remember the most memory that each kernel has held, until the run ends."""
+        while not self.ended.wait(_WATCH_S):
+            with self.lock:
+                living = list(self.processes.items())
+            for job, process in living:
+                held = peak_memory_mb(process.pid) if process.poll() is None else None
+                if held is not None:
+                    self.peaks[job] = max(held, self.peaks.get(job, 0.0))
+
     def stop(self) -> None:
         """End every kernel, and let none start any more."""
+        self.ended.set()
         with self.lock:
             self.stopped = True
             living = list(self.processes.values())
         for process in living:
             _kill(process)
+        if self.preloaded is not None:
+            self.preloaded.stop()
 
 
 @contextmanager
-def kernels() -> Iterator[Kernels]:
-    """Make the folder for the kernels' sockets and temporary files; at the end nothing of it is left."""
+def kernels(*, forked: bool = False, cwd: Path | None = None) -> Iterator[Kernels]:
+    """Make the folder for the kernels' sockets and temporary files; at the end nothing of it is left.
+
+    With `forked` they are forks of one process that has everything imported, where the platform has fork; `cwd` is the
+    folder of the notebooks.
+    """
     folder = Path(tempfile.mkdtemp(prefix="ops-"))
-    found, quiet = Kernels(folder), logging.NullHandler()
+    preloaded = Preloaded(environment=kernel_environment(folder), cwd=cwd) if forked and not cannot_fork() else None
+    found, quiet = Kernels(folder, preloaded), logging.NullHandler()
+    if preloaded is not None:
+        preloaded.start()
     logging.getLogger("papermill").addHandler(quiet)  # what it would print is said by JobError
+    threading.Thread(target=found.watch, name="memory", daemon=True).start()
     try:
         yield found
     finally:
@@ -146,17 +191,21 @@ def _kill(process: Any) -> None:
 
 
 def run_notebook(
-    source: Path, target: Path, log: Path, parameters: Mapping[str, Any], job: str, found: Kernels
+    source: Path, target: Path, log: Path, parameters: Mapping[str, Any], job: str, found: Kernels, deadline_s: float
 ) -> nbformat.NotebookNode:
     """Run one notebook and write it to `target`, where it appears only when it is whole.
 
-    One that fails is left beside it as `<name>.failed.ipynb`; what it wrote to stderr is in `log`.
-    Raises JobError with a sentence, or StoppedError.
+    One that fails, or is not at its end `deadline_s` seconds after its start, is left beside it as
+    `<name>.failed.ipynb`; what it wrote to stderr is in `log`. Raises JobError with a sentence, or StoppedError.
     """
     aside = target.with_name(f".{target.stem}.part.ipynb")
     reached = [0]
+    clock = threading.Timer(deadline_s, found.expire, [job])
+    clock.daemon = True
+    clock.start()
     try:
-        with log.open("w", encoding="utf-8") as stream:
+        log.write_text("", encoding="utf-8")
+        with log.open("a", encoding="utf-8") as stream:  # its kernel appends to it as well
             notebook = _papermill(source, aside, stream, parameters, job, found, reached)
         refuse_unfinished(notebook)
     except PapermillExecutionError as error:
@@ -169,8 +218,12 @@ def run_notebook(
         if found.stopped:
             raise StoppedError from error
         _keep_failed(aside, target)
-        raise JobError(_death(error, found.exit_code(job), reached[0]), reached[0]) from error
+        if job in found.expired:
+            raise JobError(_too_long(deadline_s, reached[0]), reached[0]) from error
+        said = _death(error, found.exit_code(job), reached[0], found.peak_mb(job))
+        raise JobError(said, reached[0], died=True) from error
     finally:
+        clock.cancel()
         _close_loop()
         aside.unlink(missing_ok=True)
         if log.exists() and log.stat().st_size == 0:
@@ -247,14 +300,19 @@ def _cell_error(error: PapermillExecutionError) -> str:
     return shorten(f"code cell {error.exec_count}: {error.ename}: {error.evalue}", _LONGEST_ERROR)
 
 
-def _death(error: Exception, code: int | None, cell: int) -> str:
-    if isinstance(error, CellTimeoutError):
-        return f"code cell {cell} took too long"
+def _too_long(deadline_s: float, cell: int) -> str:
+    where = f"code cell {cell} was running" if cell else "its first cell had not begun"
+    limit = f"{deadline_s / 60:,.0f} minutes" if deadline_s >= 120 else f"{deadline_s:,.0f} seconds"
+    return f"it took longer than {limit} and was ended: {where}"
+
+
+def _death(error: Exception, code: int | None, cell: int, peak_mb: float | None) -> str:
     where = f"in code cell {cell}" if cell else "before its first cell"
+    held = f"; it had held up to {peak_mb:,.0f} MB" if peak_mb else ""
     if code is not None and code < 0:
         why = ", often for want of memory" if -code == getattr(signal, "SIGKILL", None) else ""
-        return f"its Python process was killed {where} (signal {-code}, {signal.Signals(-code).name}{why})"
-    return f"its Python process ended {where}: {shorten(str(error), _LONGEST_ERROR)}"
+        return f"its Python process was killed {where} (signal {-code}, {signal.Signals(-code).name}{why}{held})"
+    return f"its Python process ended {where}: {shorten(str(error), _LONGEST_ERROR)}{held}"
 
 
 def _manager(job: str, folder: Path, stream: IO[str], found: Kernels) -> type[AsyncKernelManager]:
@@ -267,7 +325,7 @@ def _manager(job: str, folder: Path, stream: IO[str], found: Kernels) -> type[As
     sockets = "ipc" if os.name == "posix" and len(connection.encode()) < _SOCKET_PATH_LIMIT else "tcp"
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
-    class Manager(AsyncKernelManager):
+    class Manager(QuickManager):
         def __init__(self, **options: Any) -> None:
             super().__init__(**(options | {"connection_file": connection, "transport": sockets}))
 
@@ -279,10 +337,14 @@ def _manager(job: str, folder: Path, stream: IO[str], found: Kernels) -> type[As
             if found.stopped:
                 raise StoppedError
             environment = kernel_environment(found.folder)
+            if found.preloaded is not None:
+                self.provisioner = forked_provisioner(self, found.preloaded, stream.name)
             await super().start_kernel(
                 **(options | {"cwd": str(folder), "env": environment, "stdout": stream, "stderr": stream})
             )
             found.add(job, getattr(self.provisioner, "process", None))
+            if found.stopped:
+                raise StoppedError
             import nbconvert  # noqa: F401  # a kernel needs half a second: meanwhile what renders its page is loaded
 
     return Manager

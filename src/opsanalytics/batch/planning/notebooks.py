@@ -62,7 +62,7 @@ def notebooks_folder(given: str | Path | None = None) -> Path:
         candidates, where = [Path(given).absolute()], f"in the folder '{given}'"
     else:
         source = Path(__file__).resolve()
-        candidates = [Path("notebooks").absolute(), source.parents[1] / "notebooks", source.parents[3] / "notebooks"]
+        candidates = [Path("notebooks").absolute(), source.parents[2] / "notebooks", source.parents[4] / "notebooks"]
         where = "in ./notebooks nor in the installed package"
     for folder in candidates:
         if any(folder.glob("[0-9][0-9]_*.ipynb")):

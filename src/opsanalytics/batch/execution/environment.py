@@ -10,7 +10,7 @@ from pathlib import Path
 def import_paths() -> str:
     """Return PYTHONPATH with absolute paths, under which a kernel imports the package that runs here."""
     paths = [str(Path(path).absolute()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    package = str(Path(__file__).resolve().parents[2])
+    package = str(Path(__file__).resolve().parents[3])
     installed = {os.path.realpath(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
     if package not in installed and package not in paths:
         paths.insert(0, package)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opsanalytics.batch.notebooks import PACK, Notebook, RequestError, find, settings_of
+from opsanalytics.batch.planning.notebooks import PACK, Notebook, RequestError, find, settings_of
 from opsanalytics.formats import ALL, nearest, slugs
 from opsanalytics.periods import parse_month
 from opsanalytics.schemas import NEEDS
@@ -28,7 +28,11 @@ _TABLE_WORDS = {"standards": "staffing standards", "accounts": "accounts", "cost
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for on the command line; empty `notebooks` and `entities` mean all of them."""
+    """What was asked for on the command line; empty `notebooks` and `entities` mean all of them.
+
+    `deadline_s` is how long one notebook may take, `attempts` how often one is tried whose process dies, `engine` how
+    kernels start (see workers), and `force` says that nothing on record is used.
+    """
 
     period: str
     data: Path
@@ -38,6 +42,10 @@ class Request:
     entities: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
     jobs: int = 0
+    force: bool = False
+    engine: str = "forked"
+    deadline_s: float = 3600.0
+    attempts: int = 2
 
 
 @dataclass(frozen=True)
