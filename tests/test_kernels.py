@@ -38,7 +38,8 @@ atexit.register(shutil.rmtree, folder)
 held = tempfile.TemporaryDirectory()"""
 
 RICH = [
-    "import os, subprocess, sys, time, warnings\nimport matplotlib.pyplot as plt, numpy as np, pandas as pd, seaborn as sns",
+    "import os, subprocess, sys, time, warnings\nfrom matplotlib import pyplot as plt\n"
+    "import numpy as np, pandas as pd, seaborn as sns",
     "plt.plot([1, 3, 2]);",
     "axes = sns.histplot(x=[1, 2, 2, 3]); axes.set_title('Counts')",
     "figure, axes = plt.subplots(); axes.bar(['a', 'b'], [1, 2]); figure.savefig('bars.png'); plt.show()",
@@ -48,8 +49,8 @@ RICH = [
     "shown = display({'a': 1}, display_id=True); shown.update({'a': 2})",
     "print('gone'); clear_output(); print('stays')",
     "warnings.warn('mind this'); warnings.warn('old', DeprecationWarning)",
-    # read by a thread of the kernel: the cell waits for it, so that these lines are of this cell
-    # ipykernel reads descriptors in a thread of its own: the cell waits for it, so that its lines are those of this cell
+    "done = subprocess.run(['echo', 'of another process']); time.sleep(0.5); done.returncode",
+    # A thread of the kernel reads descriptors: the cells wait for it, so that the lines are theirs.
     "written = os.write(1, b'by descriptor\\n'), os.write(2, b'by descriptor to stderr\\n'); time.sleep(0.5)",
     "pd.DataFrame(np.arange(90).reshape(3, 30))",
     "pd.DataFrame({'a': range(100), 'b': 0.5})",

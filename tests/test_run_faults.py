@@ -374,3 +374,20 @@ entity: str = "(all)"  # site or (all)
 data: str = "data"  # folder of tables
 run_dir: str = ""  # run folder
 account: str = ""  # where the account's password stands, such as env:NAME"""
+
+
+def test_the_manifest_has_the_fields_that_the_codebook_says(finished: Path, root: Path) -> None:
+    import re
+
+    text = (root / "docs" / "data.md").read_text(encoding="utf-8").partition("`run.json` holds")[2]
+    table = [line.strip("| ").split(" | ", 1) for line in text.splitlines() if line.startswith("| `")]
+    said = {
+        name: set(re.findall(r"`(\w+)`", words)) for names, words in table[:8] for name in re.findall(r"`(\w+)`", names)
+    }
+    content = json.loads((finished / "runs" / "2026-01" / "run.json").read_text(encoding="utf-8"))
+    assert set(said) == set(content)
+    assert said["plan"] == set(content["plan"]) | {"revision", "clean"}
+    assert said["jobs"] == set().union(*content["jobs"])
+    assert not {"user", "login", os.environ.get("USER", "\0"), os.environ.get("HOME", "\0")} & set(
+        json.dumps(content).split('"')
+    )

@@ -21,7 +21,7 @@ from pandas.testing import assert_frame_equal
 from typer.testing import CliRunner
 
 from opsanalytics import batch, sources
-from opsanalytics.batch.run import plan_checked
+from opsanalytics.batch.planning.request import plan_checked
 from opsanalytics.cli import app
 from opsanalytics.formats import to_cents
 from opsanalytics.schemas import TABLES, dtype, schema
