@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import adapters_restatement
 from opsanalytics.batch.folder import manifest
+from opsanalytics.batch.folder.prior import keep_prior, latest_prior
 from opsanalytics.budget.ledger.restatement import Restatement, restatements
 from opsanalytics.formats import UNASSIGNED
 from opsanalytics.periods import Calendar, month_range
@@ -351,7 +352,7 @@ def test_the_last_packs_ledger_is_kept_as_summed_up_to_its_month(tmp_path: Path)
     pd.DataFrame({"cents": [1]}).to_parquet(prior / "outlook.parquet")
     settings = json.dumps({"currency": "EUR", "minor_digits": 2})
     (prior / "inputs" / "settings.json").write_text(settings, encoding="utf-8")
-    manifest.keep_prior(prior, tmp_path / "now")
+    keep_prior(prior, tmp_path / "now")
     kept = tmp_path / "now" / "inputs" / "prior"
     assert {path.name for path in kept.iterdir()} == {"run.parquet", "actuals.parquet", "outlook.parquet"}
     assert pd.read_parquet(kept / "actuals.parquet").to_numpy().tolist() == [
@@ -366,7 +367,7 @@ def test_the_last_packs_ledger_is_kept_as_summed_up_to_its_month(tmp_path: Path)
 def test_a_run_of_an_older_version_lends_what_it_has(tmp_path: Path) -> None:
     prior = a_run(tmp_path, "2026-08")
     (prior / "inputs" / "ledger.parquet").write_bytes(b"PAR1 of which half is lost")
-    manifest.keep_prior(prior, tmp_path / "now")
+    keep_prior(prior, tmp_path / "now")
     assert [path.name for path in (tmp_path / "now" / "inputs" / "prior").iterdir()] == ["run.parquet"]
 
 
@@ -376,9 +377,9 @@ def test_the_prior_is_the_latest_finished_run_of_an_earlier_month_also_when_a_mo
     a_run(tmp_path, "2026-07")
     a_run(tmp_path, "2026-08.1", started="2026-10-01T08:00:00+00:00")
     a_run(tmp_path, "2026-08", state="failed", started="2026-10-02T08:00:00+00:00")
-    assert manifest.latest_prior(tmp_path, "2026-09") == tmp_path / "2026-08.1"
+    assert latest_prior(tmp_path, "2026-09") == tmp_path / "2026-08.1"
     a_run(tmp_path, "2026-09", started="2026-10-03T08:00:00+00:00")
-    assert manifest.latest_prior(tmp_path, "2026-09") == tmp_path / "2026-08.1"
+    assert latest_prior(tmp_path, "2026-09") == tmp_path / "2026-08.1"
 
 
 def comments(period: str, *items: str, text: str) -> pd.DataFrame:
@@ -391,8 +392,8 @@ def test_comments_are_kept_from_pack_to_pack_and_a_newer_one_replaces_an_older(t
     comments("2026-07", "Pay", "Fuel", text="in July").to_parquet(july / "inputs" / "commentary.parquet")
     now = pd.concat([comments("2026-08", "Pay", text="in August"), comments("2026-07", "Fuel", text="corrected")])
     now.to_parquet(august / "inputs" / "commentary.parquet")
-    manifest.keep_prior(july, august)
-    manifest.keep_prior(august, september)
+    keep_prior(july, august)
+    keep_prior(august, september)
     kept = pd.read_parquet(september / "inputs" / "prior" / "commentary.parquet")
     assert set(kept[["period", "item", "text"]].itertuples(index=False, name=None)) == {
         ("2026-07", "Pay", "in July"),
@@ -413,7 +414,7 @@ def reporting(run: Path, *, currency: str = "EUR", cents: int = 1, entity: str =
 def test_a_month_run_again_in_part_does_not_hide_its_whole_record(tmp_path: Path) -> None:
     reporting(a_run(tmp_path, "2026-08.1", started="2026-10-01T08:00:00+00:00"), cents=5)
     again = reporting(a_run(tmp_path, "2026-08", started="2026-10-02T08:00:00+00:00"), entity="Cork")
-    manifest.keep_prior(again, tmp_path / "now")
+    keep_prior(again, tmp_path / "now")
     kept = tmp_path / "now" / "inputs" / "prior"
     assert pd.read_parquet(kept / "outlook.parquet")["cents"].tolist() == [5]
     assert pd.read_parquet(kept / "figures.parquet")["entity"].tolist() == ["(all)"]
@@ -424,7 +425,7 @@ def test_a_record_in_another_currency_than_the_last_packs_is_not_kept(tmp_path: 
     reporting(a_run(tmp_path, "2026-07"), currency="USD")
     last = reporting(a_run(tmp_path, "2026-08"))
     (last / "outlook.parquet").unlink()
-    manifest.keep_prior(last, tmp_path / "now")
+    keep_prior(last, tmp_path / "now")
     assert not (tmp_path / "now" / "inputs" / "prior" / "outlook.parquet").exists()
 
 
@@ -434,6 +435,6 @@ def test_the_last_packs_view_is_on_record(tmp_path: Path) -> None:
     assert content is not None
     asked = {"01_budget_variance": {"structure": "as_current", "one_offs": "without"}}
     manifest.write_json(last / manifest.FILE, {**content, "plan": {"parameters": asked}})
-    manifest.keep_prior(last, tmp_path / "now")
+    keep_prior(last, tmp_path / "now")
     run = pd.read_parquet(tmp_path / "now" / "inputs" / "prior" / "run.parquet")
     assert run[["structure", "one_offs"]].to_numpy().tolist() == [["as_current", "without"]]

@@ -50,7 +50,7 @@ def begin(prepared: Prepared) -> Begun:
         there = manifest.read_manifest(folder)
         if there is not None and there.get("digest") == content["digest"] and not request.force:
             _clear(folder)
-            content["started_first"] = there.get("started_first", there["started"])
+            content["started"] = there["started"]  # when its data were read: what it knew, it knew then
         else:
             manifest.write_json(made / manifest.FILE, content)
             manifest.put_in_place(made, folder)

@@ -32,6 +32,7 @@ from opsanalytics.formats import shorten
 
 if TYPE_CHECKING:
     from opsanalytics.batch.begin import Begun
+    from opsanalytics.batch.execution.cluster import Cluster
     from opsanalytics.batch.execution.workers import Workers
     from opsanalytics.batch.planning.request import Prepared
 
@@ -68,12 +69,13 @@ def run(prepared: Prepared, report: Report) -> Outcome:
     state is then "failed", and its manifest says why.
     """
     from opsanalytics.batch.begin import begin
+    from opsanalytics.batch.execution.workers import cluster_of
 
     started = time.monotonic()
     prepared.folder.parent.mkdir(parents=True, exist_ok=True)
-    with alone(prepared.folder):
+    with alone(prepared.folder), cluster_of(prepared.request, prepared.folder.parent) as cluster:
         begun = begin(prepared)
-        under_way = _UnderWay(prepared, begun, report, started)
+        under_way = _UnderWay(prepared, begun, report, started, cluster)
         try:
             try:
                 state = under_way.execute()
@@ -143,6 +145,7 @@ class _UnderWay:
     begun: Begun
     report: Report
     started: float
+    cluster: Cluster | None = None
     states: dict[str, JobState] = field(default_factory=dict)
 
     @property
@@ -152,7 +155,7 @@ class _UnderWay:
 
     def execute(self) -> str:
         """Run every job as soon as its needs are met, unless it is on record; return the run's state."""
-        from opsanalytics.batch.execution.workers import local_workers
+        from opsanalytics.batch.execution.workers import workers_of
 
         request, plan = self.prepared.request, self.prepared.plan
         for job in plan.active:
@@ -161,10 +164,10 @@ class _UnderWay:
         waiting = longest_first([job for job in plan.active if job.id not in self.states], plan, self.begun.lengths)
         running: dict[Future[JobState], Job] = {}
         if waiting:
-            with local_workers(request.jobs, request.engine, request.folder) as workers:
+            with workers_of(request, self.folder, self.cluster) as workers:
                 while waiting or running:
                     self._skip(waiting)
-                    for job in self._ready(waiting)[: workers.width - len(running)]:
+                    for job in self._ready(waiting)[: workers.free(len(running))]:
                         waiting.remove(job)
                         running[self._submit(workers, job)] = job
                     for future in wait(running, timeout=0.5, return_when=FIRST_COMPLETED).done:

@@ -183,6 +183,12 @@ def run(
     deadline: Annotated[
         float, typer.Option("--deadline", metavar="MINUTES", min=0.01, help="How long one notebook may take.")
     ] = MINUTES,
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            "--scheduler", metavar="ADDRESS", help="Run on the workers of this Dask scheduler, such as tcp://host:8786."
+        ),
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and run nothing.")] = False,
 ) -> None:
     """Run a month's notebooks for every site and the whole, and make the pack.
@@ -204,6 +210,7 @@ def run(
             force=force,
             engine=_engine(engine),
             deadline_s=60 * deadline,
+            scheduler=scheduler,
         )
         unchanged = None if force or dry_run else batch.unchanged(request)
         if unchanged is not None:

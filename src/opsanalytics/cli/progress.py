@@ -18,7 +18,9 @@ def say_plan(prepared: batch.Prepared, standing: Mapping[str, str] | None = None
     from opsanalytics.batch import off_sentence
 
     plan, rows = prepared.plan, len(prepared.inputs.quarantine)
-    say(f"{plan.period}: {plural(len(plan.active), 'notebook')} to run, {prepared.request.jobs} at a time.")
+    request = prepared.request
+    where = f"on the workers of {request.scheduler}" if request.scheduler else f"{request.jobs} at a time"
+    say(f"{plan.period}: {plural(len(plan.active), 'notebook')} to run, {where}.")
     for off in plan.off:
         say(off_sentence(off)[0].upper() + off_sentence(off)[1:] + ".")
     if rows:

@@ -20,7 +20,7 @@ from opsanalytics.results.analyses import (
     variance,
 )
 from opsanalytics.results.form import COLUMNS, KEY, dtype_of
-from opsanalytics.results.record import PARTS, is_on_record, parts_of, save, scalar_on_record
+from opsanalytics.results.record import PARTIAL, PARTS, is_on_record, parts_of, save, scalar_on_record
 
 if TYPE_CHECKING:
     from opsanalytics import sources
@@ -92,8 +92,9 @@ def merge(run_dir: str | Path, inputs: sources.Inputs, period: str) -> RunResult
     """
     _save_unassigned(Path(run_dir), inputs, period)
     parts = []
-    for folder in sorted(Path(run_dir).glob("results/*/*/result.json")):
-        files = [folder.parent / f"run_{name}.parquet" for name in PARTS]
+    whole = [path.parent for path in sorted(Path(run_dir).glob("results/*/*/result.json"))]
+    for folder in [folder for folder in whole if folder.suffix != PARTIAL]:  # a kernel may have died while it saved
+        files = [folder / f"run_{name}.parquet" for name in PARTS]
         parts.append(tuple(pd.read_parquet(file) if file.exists() else pd.DataFrame() for file in files))
     joined = _join(parts, inputs.entities())
     for name in PARTS:

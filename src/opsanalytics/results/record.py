@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Result: TypeAlias = budget.BudgetVariance | demand.DemandForecast | staffing.StaffingForecast
     R = TypeVar("R", demand.DemandForecast, staffing.StaffingForecast)
 
+PARTIAL = ".partial"  # ends the name of a result that is on its way
+
 #: The tables of a run that results are joined into.
 PARTS = ("figures", "forecasts", "staffing", "outlook")
 
@@ -36,7 +38,7 @@ def save(result: Result, run_dir: str | Path) -> None:
     if not run_dir:
         return
     folder = folder_of(run_dir, result.entity, report_of(result))
-    aside = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+    aside = folder.with_name(f"{folder.name}.{os.getpid()}{PARTIAL}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     scalars = {}

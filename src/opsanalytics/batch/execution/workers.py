@@ -1,31 +1,47 @@
-"""Workers: who executes the jobs of a run, by the standard executor's interface; here, threads of this process."""
+"""Workers: who executes the jobs of a run by the standard executor's interface: threads here, or a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from opsanalytics.batch.execution.job import Task, run_job
 from opsanalytics.batch.folder.manifest import JobState
 
 if TYPE_CHECKING:
+    from opsanalytics.batch.execution.cluster import Cluster
     from opsanalytics.batch.execution.execute import Kernels
+    from opsanalytics.batch.planning.plan import Request
 
 FORKED, PLAIN = "forked", "kernel"
 ENGINES = (FORKED, PLAIN)
 
 
+class Workers(Protocol):
+    """Whoever takes jobs: how many more can start now, and what becomes of one."""
+
+    def free(self, running: int) -> int:
+        """How many more jobs can start while so many run?"""
+
+    def submit(self, task: Task) -> Future[JobState]:
+        """Start a job; the future holds what became of it."""
+
+
 @dataclass(frozen=True)
-class Workers:
+class LocalWorkers:
     """An executor, how many jobs it takes at a time, and the kernels that its threads start."""
 
     executor: Executor
     width: int
     kernels: Kernels
+
+    def free(self, running: int) -> int:
+        """How many more jobs can start while so many run?"""
+        return self.width - running
 
     def submit(self, task: Task) -> Future[JobState]:
         """Start a job; the future holds what became of it."""
@@ -33,13 +49,34 @@ class Workers:
 
 
 @contextmanager
-def local_workers(width: int, engine: str, notebooks: Path) -> Iterator[Workers]:
+def local_workers(width: int, engine: str, notebooks: Path) -> Iterator[LocalWorkers]:
     """Execute jobs here, `width` at a time; whatever ends the block early ends every kernel at once."""
     from opsanalytics.batch.execution.execute import kernels
 
     with kernels(forked=engine == FORKED, cwd=notebooks) as found, ThreadPoolExecutor(width) as pool:
         try:
-            yield Workers(pool, width, found)
+            yield LocalWorkers(pool, width, found)
         except BaseException:  # the pool waits for its workers, and they for their kernels
             found.stop()
             raise
+
+
+@contextmanager
+def cluster_of(request: Request, runs: Path) -> Iterator[Cluster | None]:
+    """Connect to the scheduler that a request names, None where it names none; see `connected` for what is refused."""
+    if not request.scheduler:
+        yield None
+        return
+    from opsanalytics.batch.execution.cluster import connected
+
+    with connected(request.scheduler, runs, request.folder) as cluster:
+        yield cluster
+
+
+def workers_of(request: Request, run_folder: Path, cluster: Cluster | None) -> AbstractContextManager[Workers]:
+    """Return the workers of a run: those of the cluster, else this process's own."""
+    if cluster is None:
+        return local_workers(request.jobs, request.engine, request.folder)
+    from opsanalytics.batch.execution.cluster import cluster_workers
+
+    return cluster_workers(cluster, run_folder)

@@ -31,7 +31,8 @@ class Request:
     """What was asked for on the command line; empty `notebooks` and `entities` mean all of them.
 
     `deadline_s` is how long one notebook may take, `attempts` how often one is tried whose process dies, `engine` how
-    kernels start (see workers), and `force` says that nothing on record is used.
+    kernels start (see workers), and `force` says that nothing on record is used. `scheduler` is the address of the Dask
+    scheduler whose workers do the jobs; empty: they are done here, `jobs` at a time.
     """
 
     period: str
@@ -46,6 +47,7 @@ class Request:
     engine: str = "forked"
     deadline_s: float = 3600.0
     attempts: int = 2
+    scheduler: str = ""
 
 
 @dataclass(frozen=True)
