@@ -21,6 +21,7 @@ from opsanalytics import batch
 from opsanalytics.batch.comparison import Comparison, compare, lines
 from opsanalytics.batch.comparison.figures import differing
 from opsanalytics.batch.comparison.rows import LISTED, differing_rows
+from opsanalytics.batch.folder.manifest import this_process
 from opsanalytics.results import COLUMNS, KEY
 
 VARIANCE, DEMAND, STAFFING = "01_budget_variance", "02_seasonal_demand", "03_staffing_forecast"
@@ -430,13 +431,20 @@ def test_a_float_is_written_with_the_decimals_it_takes_to_see_the_difference(tmp
     assert said[-1].endswith("AC: 1.00000 -> 1.00001 hours (+0.00001)")
 
 
+def under_way(folder: Path) -> Path:
+    """Say in a run's manifest that this process is at work on it."""
+    content = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    (folder / "run.json").write_text(json.dumps(content | {"process": this_process()}), encoding="utf-8")
+    return folder
+
+
 def test_what_is_no_finished_run_is_refused_in_a_sentence(tmp_path: Path) -> None:
     good = write_run(tmp_path / "good")
     (tmp_path / "none").mkdir()
     with pytest.raises(ValueError, match=r"none is no run .* Name the folder of a run"):
         compare(good, tmp_path / "none")
     with pytest.raises(ValueError, match=r"is not finished \(its state is running\)"):
-        compare(write_run(tmp_path / "running", state="running"), good)
+        compare(under_way(write_run(tmp_path / "running", state="running")), good)
     with pytest.raises(ValueError, match=r"a run of 2026-09 and .* one of 2026-10: .* Name two runs of the same"):
         compare(good, write_run(tmp_path / "later", period="2026-10"))
     bare = write_run(tmp_path / "bare")

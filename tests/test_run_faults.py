@@ -133,6 +133,100 @@ def test_a_damaged_output_is_made_again_and_never_taken_over(finished: Path, tmp
     assert b"</html>" in page.read_bytes()
 
 
+def test_a_result_that_was_altered_is_computed_again_and_not_read_back(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    run_folder = tmp_path / "runs" / "2026-01"
+    altered = next(run_folder.glob("results/cork-*/seasonal_demand/forecasts.parquet"))
+    frame = pd.read_parquet(altered)
+    frame.assign(yhat=frame["yhat"] * 2).to_parquet(altered, index=False)
+    outcome = run(prepare(tmp_path, tmp_path / "notebooks"))
+    assert f"{DEMAND} Cork" in ran(outcome)
+    assert files(run_folder) == files(finished / "runs" / "2026-01")
+    pd.testing.assert_frame_equal(pd.read_parquet(altered), frame)
+
+
+def test_inputs_that_were_altered_in_the_run_folder_are_put_right_before_anything_runs(
+    finished: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    run_folder = tmp_path / "runs" / "2026-01"
+    demand = run_folder / "inputs" / "demand.parquet"
+    frame = pd.read_parquet(demand)
+    frame.assign(y=frame["y"] * 10).to_parquet(demand, index=False)
+    (run_folder / "cork" / f"{DEMAND}.html").unlink()
+    outcome = run(prepare(tmp_path, tmp_path / "notebooks"))
+    assert f"{DEMAND} Cork" in ran(outcome)
+    assert files(run_folder) == files(finished / "runs" / "2026-01")
+
+
+def test_a_run_whose_tables_or_inputs_were_changed_is_not_said_to_be_unchanged(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    request = batch.Request("2026-01", finished / "data", tmp_path / "runs", finished / "notebooks", jobs=2)
+    assert batch.unchanged(request) is not None
+    for name in ("figures.parquet", "inputs/settings.json"):
+        path = tmp_path / "runs" / "2026-01" / name
+        held = path.read_bytes()
+        path.unlink()
+        assert batch.unchanged(request) is None
+        path.write_bytes(held)
+
+
+def test_what_a_notebook_put_on_record_before_it_failed_is_no_figure(tmp_path: Path) -> None:
+    fails = SAVES + "\nif entity == 'Cork':\n    raise ValueError('after it saved')"
+    outcome = run(prepare(tmp_path, write_notebooks(tmp_path / "notebooks", **{DEMAND: fails})))
+    assert outcome.jobs[f"{DEMAND} Cork"].state == "failed"
+    figures = pd.read_parquet(outcome.folder / "figures.parquet")
+    assert set(figures.loc[figures["report"] == "seasonal_demand", "entity"]) == {"Dublin"}
+
+
+def test_code_beside_a_notebook_is_part_of_what_it_is(tmp_path: Path) -> None:
+    folder = write_notebooks(tmp_path / "notebooks", **{DEMAND: "import helper\nprint(helper.RATE)"})
+    for rate in (1, 2):
+        (folder / "helper.py").write_text(f"RATE = {rate}", encoding="utf-8")
+        request = prepare(tmp_path, folder, notebooks=("02",), entities=("Cork",)).request
+        assert batch.unchanged(request) is None
+        outcome = run(batch.prepare(request))
+        assert ran(outcome) == {f"{DEMAND} Cork"}
+        assert f">{rate}\n" in (outcome.folder / "cork" / f"{DEMAND}.html").read_text(encoding="utf-8")
+
+
+@POSIX
+def test_a_forced_run_that_was_stopped_goes_on_with_the_same_command(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    done: list[str] = []
+
+    def stops(job: batch.Job, state: batch.JobState, count: int, of: int) -> None:
+        if state.state == "done":
+            done.append(job.id)
+        if len(done) == 2:
+            raise KeyboardInterrupt
+
+    forced = prepare(tmp_path, tmp_path / "notebooks", force=True)
+    assert batch.run(forced, stops).state == "interrupted"
+    again = run(prepare(tmp_path, tmp_path / "notebooks", force=True))
+    assert again.state == "done"
+    assert set(done) <= set(again.jobs) - ran(again)
+    assert not any(state.taken_from for state in again.jobs.values())
+
+
+def test_a_manifest_that_somebody_cut_down_is_no_run_and_stops_no_command(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    odd = tmp_path / "runs" / "2025-12"
+    odd.mkdir()
+    manifest.write_json(odd / "run.json", {"schema": 2, "period": "2025-12", "state": "done", "process": {}})
+    assert [one.name for one in batch.list_runs(tmp_path / "runs")] == ["2026-01"]
+    assert run(prepare(tmp_path, tmp_path / "notebooks", force=True)).state == "done"
+
+
+def test_a_deadline_that_ends_while_a_kernel_starts_counts(tmp_path: Path) -> None:
+    folder = write_notebooks(tmp_path / "notebooks", **{DEMAND: "import time\ntime.sleep(60)"})
+    began = time.monotonic()
+    outcome = run(prepare(tmp_path, folder, notebooks=("02",), entities=("Cork",), deadline_s=0.2))
+    assert outcome.jobs[f"{DEMAND} Cork"].state == "failed"
+    assert "longer than 0.2 seconds" in outcome.jobs[f"{DEMAND} Cork"].reason
+    assert time.monotonic() - began < 40
+
+
 def test_a_pack_made_without_a_failed_notebook_is_made_again_when_that_is_done(tmp_path: Path) -> None:
     flag = tmp_path / "mended"
     fails = f"import os\nif entity == 'Cork' and not os.path.exists({str(flag)!r}):\n    raise OSError('no')"
@@ -361,6 +455,9 @@ def test_a_run_repeated_from_its_own_inputs_comes_to_the_same_whatever_became_of
     assert ran(outcome) == set(outcome.jobs)
     assert states(outcome) == dict.fromkeys(outcome.jobs, "done")
     assert comparison.compare(runs / "2026-01", runs / "again").same
+    content = manifest.read_manifest(runs / "again")
+    assert content is not None
+    assert content["repeats"] == "2026-01"
     assert batch.list_runs(runs)[0].name == "2026-01"
     with pytest.raises(batch.RequestError, match="exists already"):
         batch.prepare_again(runs / "2026-01", runs / "again", tmp_path / "notebooks", jobs=2, engine="forked")
@@ -393,7 +490,7 @@ def test_the_manifest_has_the_fields_that_the_codebook_says(finished: Path, root
     text = (root / "docs" / "data.md").read_text(encoding="utf-8").partition("`run.json` holds")[2]
     table = [line.strip("| ").split(" | ", 1) for line in text.splitlines() if line.startswith("| `")]
     said = {
-        name: set(re.findall(r"`(\w+)`", words)) for names, words in table[:8] for name in re.findall(r"`(\w+)`", names)
+        name: set(re.findall(r"`(\w+)`", words)) for names, words in table[:9] for name in re.findall(r"`(\w+)`", names)
     }
     content = json.loads((finished / "runs" / "2026-01" / "run.json").read_text(encoding="utf-8"))
     assert set(said) == set(content)

@@ -17,7 +17,7 @@ from opsanalytics.batch.planning.notebooks import (
 )
 from opsanalytics.batch.planning.plan import Job, Plan, Request, make_plan, off_sentence
 from opsanalytics.batch.planning.request import FaultsError, Prepared, prepare, read_data
-from opsanalytics.batch.run import Outcome, Report, RunError, run
+from opsanalytics.batch.run import Outcome, Report, RunError, alone, run
 
 __all__ = [
     "FaultsError",
@@ -33,6 +33,7 @@ __all__ = [
     "RequestError",
     "RunError",
     "RunState",
+    "alone",
     "find",
     "list_runs",
     "make_plan",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from opsanalytics.batch.folder import manifest
+from opsanalytics.batch.folder.files import hashes
 from opsanalytics.batch.folder.manifest import DONE
 from opsanalytics.batch.folder.record import done_jobs, whole
 from opsanalytics.batch.planning.fingerprint import fingerprint
@@ -30,6 +31,8 @@ def unchanged(request: Request) -> Outcome | None:
     ran, on_record = sum(entry["state"] == DONE for entry in there["jobs"]), list(done_jobs(folder, there))
     if len(on_record) < ran or not all(whole(job) for job in on_record):
         return None
+    if not there.get("files") or there["files"] != hashes(folder, [folder / name for name in there["files"]]):
+        return None
     return finished(folder, there)
 
 
@@ -42,8 +45,10 @@ def prepare_again(
     """
     from opsanalytics import sources
 
-    content = _finished_run(run_dir)
-    if into.exists():
+    run_dir, content = run_dir.absolute(), _finished_run(run_dir)
+    there = manifest.read_manifest(into)
+    stopped = there is not None and there.get("repeats") == run_dir.name and there["state"] != DONE
+    if into.exists() and not stopped:
         raise RequestError(f"'{into}' exists already. Name a new folder with --into, or remove it.")
     try:
         inputs = sources.load(run_dir / "inputs")
@@ -58,6 +63,11 @@ def prepare_again(
 
 def prepare_like(runs: Path, period: str, folder: Path) -> Prepared:
     """Prepare the run of a month as it was asked for last, on its data folder as it is now."""
+    content = manifest.read_manifest(runs / period)
+    if content is None:
+        raise RequestError(
+            f"There is no run of '{period}' in {runs} yet. Start one with: opsanalytics run {period} --data DIR"
+        )
     content = _finished_run(runs / period, any_state=True)
     return prepare(_request(content, runs, folder, jobs=1))
 

@@ -20,10 +20,12 @@ from typing import Any
 from opsanalytics.batch.folder import manifest
 from opsanalytics.batch.folder.manifest import DONE, FAILED, INTERRUPTED, JobState
 from opsanalytics.batch.folder.prior import keep_prior, latest_prior
-from opsanalytics.batch.folder.record import Records, take_over, whole
+from opsanalytics.batch.folder.record import Place, Records, take_over, whole
 from opsanalytics.batch.planning.notebooks import PACK
 from opsanalytics.batch.planning.plan import Plan
 from opsanalytics.batch.planning.request import Prepared
+
+ON_RECORD = "on record"
 
 
 @dataclass(frozen=True)
@@ -48,21 +50,53 @@ def begin(prepared: Prepared) -> Begun:
     try:
         content = _made(prepared, made)
         there = manifest.read_manifest(folder)
-        if there is not None and there.get("digest") == content["digest"] and not request.force:
+        goes_on = there is not None and _goes_on(there, content, forced=request.force)
+        if there is not None and goes_on:
             _clear(folder)
-            content["started"] = there["started"]  # when its data were read: what it knew, it knew then
+            _renew(made, folder)
+            content["started"] = there.get(
+                "started", content["started"]
+            )  # when its data were read: what it knew, it knew then
         else:
             manifest.write_json(made / manifest.FILE, content)
             manifest.put_in_place(made, folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
     records = Records.of(folder.parent)
-    kept = {} if request.force else _on_record(records, prepared.plan, folder, content)
+    kept = _on_record(records.within(folder) if request.force else records, prepared.plan, folder, content)
+    for job in prepared.plan.active:
+        if job.id not in kept:  # nothing that an earlier attempt left counts
+            place = Place(job.notebook, job.entity, prepared.plan.folders.get(job.entity, ""))
+            shutil.rmtree(folder / place.results, ignore_errors=True)
     for entry in content["jobs"]:
         if entry["id"] in kept:
             entry |= manifest.of_state(kept[entry["id"]])
     manifest.write_json(folder / manifest.FILE, content)
     return Begun(folder, content, kept, _lengths(records))
+
+
+def _goes_on(there: Mapping[str, Any], content: Mapping[str, Any], *, forced: bool) -> bool:
+    """Is the run that lies there this one? One that is forced goes on only where it was forced and has not ended."""
+    if there.get("digest") != content["digest"]:
+        return False
+    return not forced or (there.get("plan", {}).get("asked", {}).get("force") is True and there["state"] != DONE)
+
+
+def _renew(made: Path, folder: Path) -> None:
+    """Put what a run takes in, as it was just made, in the place of what lies in its folder."""
+    for name in ("inputs", "quarantine.csv"):
+        old = folder / f".{name}.part"
+        if (folder / name).exists():
+            (folder / name).rename(old)
+        (made / name).rename(folder / name)
+        _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _made(prepared: Prepared, made: Path) -> dict[str, Any]:
@@ -92,26 +126,34 @@ def standing(prepared: Prepared) -> dict[str, str]:
     records = Records.of(prepared.folder.parent)
     there = manifest.read_manifest(prepared.folder) or {"jobs": []}
     before = {entry["id"]: entry for entry in there["jobs"]}
+    entries = {entry["id"]: entry for entry in content["jobs"]}
     said = dict[str, str]()
-    for entry in content["jobs"]:
-        found, last = records.find(entry["key"]), before.get(entry["id"], {})
-        if found is not None:
-            said[entry["id"]] = "on record" if whole(found) else "its files are missing or damaged"
+    for job in prepared.plan.active:
+        entry, last = entries[job.id], before.get(job.id, {})
+        found = records.find(entry["key"])
+        if prepared.request.force:
+            said[job.id] = "forced"
+        elif found is not None and whole(found):
+            said[job.id] = ON_RECORD
+        elif found is not None or last.get("key") == entry["key"]:
+            said[job.id] = "its files are missing or damaged"
         elif last.get("state") == DONE:
-            said[entry["id"]] = (
-                "; ".join(differences(entry["parts"], last.get("parts", {}))) or "made without its needs"
-            )
+            changed = differences(entry["parts"], last.get("parts", {}))
+            said[job.id] = "; ".join(changed) or "it was made without what it needs"
         else:
-            said[entry["id"]] = f"{last['state']} before" if last.get("state") in (FAILED, INTERRUPTED) else "new"
+            said[job.id] = f"{last['state']} before" if last.get("state") in (FAILED, INTERRUPTED) else "new"
+    others = [told for name, told in said.items() if entries[name]["notebook"] != PACK]
+    for job in prepared.plan.active:
+        if job.notebook == PACK and said[job.id] == ON_RECORD and any(told != ON_RECORD for told in others):
+            said[job.id] = "another notebook is made again"
     return said
 
 
 def _clear(folder: Path) -> None:
     """Remove what a run that was killed had only half written."""
-    for left in [*folder.rglob(".*.part"), *folder.rglob(".*.part.ipynb")]:
-        left.unlink(missing_ok=True)
-    for left in [*folder.rglob("*.partial"), *folder.glob(".taken-*")]:
-        shutil.rmtree(left, ignore_errors=True)
+    patterns = (".*.part", ".*.part.ipynb", "*.partial", ".taken-*")
+    for left in [left for pattern in patterns for left in folder.rglob(pattern)]:
+        _remove(left)
 
 
 def _on_record(records: Records, plan: Plan, folder: Path, content: Mapping[str, Any]) -> dict[str, JobState]:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsanalytics.batch.execution.job import Task
 from opsanalytics.batch.folder import manifest
+from opsanalytics.batch.folder.files import hashes
 from opsanalytics.batch.folder.manifest import DONE, FAILED, INTERRUPTED, PENDING, RUNNING, SKIPPED, JobState
 from opsanalytics.batch.folder.process import LockedError, locked
 from opsanalytics.batch.folder.record import Place
@@ -33,6 +34,7 @@ from opsanalytics.formats import shorten
 if TYPE_CHECKING:
     from opsanalytics.batch.begin import Begun
     from opsanalytics.batch.execution.cluster import Cluster
+    from opsanalytics.batch.execution.environment import Ground
     from opsanalytics.batch.execution.workers import Workers
     from opsanalytics.batch.planning.request import Prepared
 
@@ -69,25 +71,26 @@ def run(prepared: Prepared, report: Report) -> Outcome:
     state is then "failed", and its manifest says why.
     """
     from opsanalytics.batch.begin import begin
-    from opsanalytics.batch.execution.workers import cluster_of
+    from opsanalytics.batch.execution.workers import cluster_of, ground_of
 
     started = time.monotonic()
     prepared.folder.parent.mkdir(parents=True, exist_ok=True)
-    with alone(prepared.folder), cluster_of(prepared.request, prepared.folder.parent) as cluster:
+    request = prepared.request
+    with alone(prepared.folder), ground_of(request) as ground, cluster_of(request, prepared.folder.parent) as cluster:
         begun = begin(prepared)
-        under_way = _UnderWay(prepared, begun, report, started, cluster)
+        under_way = _UnderWay(prepared, begun, report, started, ground, cluster)
         try:
             try:
                 state = under_way.execute()
             except KeyboardInterrupt:
                 state = INTERRUPTED
             outcome = under_way.finish(state)
-            return replace(outcome, notes=_page_of_runs(prepared))
         except BaseException as error:
             under_way.abandon(error)
             if isinstance(error, OSError) or not isinstance(error, Exception):
                 raise
             raise RunError(_early_end(begun.folder, error)) from error
+        return replace(outcome, notes=_page_of_runs(prepared))
 
 
 def _page_of_runs(prepared: Prepared) -> tuple[str, ...]:
@@ -98,8 +101,8 @@ def _page_of_runs(prepared: Prepared) -> tuple[str, ...]:
         return ()
     try:
         runs_page.write(prepared.folder.parent)
-    except OSError as error:
-        return (f"The page of all runs was not renewed: {error.strerror or error}.",)
+    except (OSError, ValueError, LookupError, TypeError) as error:  # the run is done: a page about it changes nothing
+        return (f"The page of all runs was not renewed: {type(error).__name__}: {error}.",)
     return ()
 
 
@@ -115,7 +118,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def finished(folder: Path, content: Mapping[str, Any]) -> Outcome:
-    """Return the outcome of a run that is on manifest."""
+    """Return the outcome of a run that is on record."""
     jobs = {entry["id"]: manifest.state_of(entry, "") for entry in content["jobs"] if entry["state"] == DONE}
     return Outcome(folder, content["state"], jobs, content["pack"])
 
@@ -145,6 +148,7 @@ class _UnderWay:
     begun: Begun
     report: Report
     started: float
+    ground: Ground
     cluster: Cluster | None = None
     states: dict[str, JobState] = field(default_factory=dict)
 
@@ -164,7 +168,7 @@ class _UnderWay:
         waiting = longest_first([job for job in plan.active if job.id not in self.states], plan, self.begun.lengths)
         running: dict[Future[JobState], Job] = {}
         if waiting:
-            with workers_of(request, self.folder, self.cluster) as workers:
+            with workers_of(request, self.folder, self.ground, self.cluster) as workers:
                 while waiting or running:
                     self._skip(waiting)
                     for job in self._ready(waiting)[: workers.free(len(running))]:
@@ -224,7 +228,7 @@ class _UnderWay:
         entry |= manifest.of_state(state)
         if job.notebook == PACK and any(self.states[need].state != DONE for need in job.needs):
             entry["key"] = ""  # made without what is missing: never taken for the pack of a whole run
-        manifest.write_json(self.folder / manifest.FILE, self.begun.content)
+        manifest.write_json(self.folder / manifest.FILE, self.begun.content, indent=None)
         self.report(job, state, len(self.states), len(self.prepared.plan.active))
 
     def finish(self, state: str) -> Outcome:
@@ -238,8 +242,9 @@ class _UnderWay:
     def abandon(self, error: BaseException) -> None:
         """Close the manifest of a run that an error has ended, as far as the disk lets it be written."""
         reason = shorten(str(error), 600) or type(error).__name__
+        state = INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
         with contextlib.suppress(OSError):
-            self._close(FAILED, reason, None)
+            self._close(state, reason, None)
         with contextlib.suppress(OSError):
             text = "".join(traceback.format_exception(error))
             (self.folder / ERROR_LOG).write_text(text, encoding="utf-8", errors="replace")
@@ -250,8 +255,14 @@ class _UnderWay:
             if entry["state"] in (RUNNING, PENDING):
                 entry |= {"state": INTERRUPTED, "reason": reason}
         seconds = round(time.monotonic() - self.started, 1)
+        content["files"] = self._files()
         content |= {"state": state, "reason": reason, "finished": manifest.now(), "seconds": seconds, "pack": pack}
         manifest.write_json(self.folder / manifest.FILE, content)
+
+    def _files(self) -> dict[str, str]:
+        """Hash what the run joined and what it took in, so that a change of them does not go unseen."""
+        made = [*self.folder.glob("*.parquet"), self.folder / "quarantine.csv", *self.folder.glob("inputs/**/*")]
+        return hashes(self.folder, made)
 
     def _pack(self) -> dict[str, Any] | None:
         """Return the pack's page, status and reasons as its notebook left them; None where there is no pack."""

@@ -181,7 +181,8 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Run every notebook, also those on record unchanged.")] = False,
     engine: EngineOption = "forked",
     deadline: Annotated[
-        float, typer.Option("--deadline", metavar="MINUTES", min=0.01, help="How long one notebook may take.")
+        float,
+        typer.Option("--deadline", metavar="MINUTES", min=0.01, max=10_080, help="How long one notebook may take."),
     ] = MINUTES,
     scheduler: Annotated[
         str,
@@ -255,14 +256,16 @@ def rerun(
     with sentences(), _terminated_like_ctrl_c():
         from opsanalytics import batch
 
-        target = into or run_dir.with_name(f"{run_dir.name}-rerun")
-        prepared = batch.prepare_again(
-            run_dir, target, batch.notebooks_folder(notebooks), jobs=jobs or _at_a_time(), engine=_engine(engine)
-        )
-        say_plan(prepared)
-        code = _carried_out(prepared, target)
-        if code != STOPPED:
-            code = max(code, _compared(run_dir, target))
+        source = run_dir.absolute()
+        target = into or source.with_name(f"{source.name}-rerun")
+        with batch.alone(source):  # the run stays what it is until it is compared with
+            prepared = batch.prepare_again(
+                source, target, batch.notebooks_folder(notebooks), jobs=jobs or _at_a_time(), engine=_engine(engine)
+            )
+            say_plan(prepared)
+            code = _carried_out(prepared, target)
+            if code != STOPPED:
+                code = max(code, _compared(source, target))
     if code:
         raise typer.Exit(code)
 

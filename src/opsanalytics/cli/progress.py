@@ -20,7 +20,9 @@ def say_plan(prepared: batch.Prepared, standing: Mapping[str, str] | None = None
     plan, rows = prepared.plan, len(prepared.inputs.quarantine)
     request = prepared.request
     where = f"on the workers of {request.scheduler}" if request.scheduler else f"{request.jobs} at a time"
-    say(f"{plan.period}: {plural(len(plan.active), 'notebook')} to run, {where}.")
+    kept = sum(told == "on record" for told in (standing or {}).values())
+    rest = f" to run, {where}" if standing is None else f", {kept:,} of them on record"
+    say(f"{plan.period}: {plural(len(plan.active), 'notebook')}{rest}.")
     for off in plan.off:
         say(off_sentence(off)[0].upper() + off_sentence(off)[1:] + ".")
     if rows:

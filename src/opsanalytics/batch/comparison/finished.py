@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from opsanalytics.batch.folder.manifest import DONE, FAILED, FILE, read_manifest
+from opsanalytics.batch.folder.files import file_hash
+from opsanalytics.batch.folder.manifest import DONE, FAILED, FILE, read_manifest, state_now
 from opsanalytics.batch.planning.notebooks import RequestError
 
 FIGURES = "figures.parquet"
@@ -58,7 +58,7 @@ class FinishedRun:
     def prior(self) -> Mapping[str, str]:
         """The hash of each file that was kept of the runs before."""
         kept = sorted((self.folder / "inputs" / "prior").glob("*.parquet"))
-        return {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
+        return {path.stem: file_hash(path) for path in kept}
 
 
 def open_run(folder: Path) -> FinishedRun:
@@ -69,10 +69,10 @@ def open_run(folder: Path) -> FinishedRun:
             f"{folder} is no run (no {FILE} that can be read lies in it). Name the folder of a run, such as "
             "runs/2026-10."
         )
-    if manifest["state"] not in (DONE, FAILED):
+    state = state_now(manifest)
+    if state not in (DONE, FAILED):
         raise RequestError(
-            f"The run in {folder} is not finished (its state is {manifest['state']}). Wait for its end, or run the "
-            "month again."
+            f"The run in {folder} is not finished (its state is {state}). Wait for its end, or run the month again."
         )
     if not (folder / FIGURES).is_file():
         raise RequestError(f"The run in {folder} holds no figures ({FIGURES} is missing). Run the month again.")

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from opsanalytics.batch.execution.job import Task, run_job
+from opsanalytics.batch.folder.files import file_hash
 from opsanalytics.batch.folder.manifest import JobState, versions
-from opsanalytics.batch.planning.fingerprint import file_hash
 from opsanalytics.batch.planning.keys import code_hash
 from opsanalytics.batch.planning.notebooks import RequestError
 

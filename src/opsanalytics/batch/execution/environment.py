@@ -3,8 +3,45 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sysconfig
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+from opsanalytics.batch.execution.kernels import Preloaded, cannot_fork
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What kernels start on: the folder of their sockets and temporary files, and the process that they are forks of.
+
+    `preloaded` is None where each starts anew.
+    """
+
+    folder: Path
+    preloaded: Preloaded | None
+
+
+@contextmanager
+def prepared_ground(*, forked: bool, cwd: Path | None = None) -> Iterator[Ground]:
+    """Make the ground; at the end nothing of it is left.
+
+    With `forked`, where the platform has fork, a process begins to import everything at once, in the background. `cwd`
+    is the folder of the notebooks. Nothing heavy is imported here.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="ops-"))
+    preloaded = Preloaded(environment=kernel_environment(folder), cwd=cwd) if forked and not cannot_fork() else None
+    try:
+        if preloaded is not None:
+            preloaded.start()
+        yield Ground(folder, preloaded)
+    finally:
+        if preloaded is not None:
+            preloaded.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def import_paths() -> str:

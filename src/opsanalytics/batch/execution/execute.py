@@ -8,12 +8,11 @@ Nothing here depends on the process's working directory, which all threads share
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -32,8 +31,8 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager, papermil
 from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import write_ipynb
 
-from opsanalytics.batch.execution.environment import kernel_environment
-from opsanalytics.batch.execution.kernels import Preloaded, cannot_fork
+from opsanalytics.batch.execution.environment import Ground, kernel_environment, prepared_ground
+from opsanalytics.batch.execution.kernels import Preloaded
 from opsanalytics.batch.execution.kernels.provisioner import QuickManager, forked_provisioner
 from opsanalytics.batch.folder.process import peak_memory_mb
 from opsanalytics.formats import shorten
@@ -109,12 +108,17 @@ class Kernels:
     stopped: bool = False
 
     def add(self, job: str, process: Any) -> None:
-        """Remember a job's kernel process; a kernel that starts after the stop is ended at once."""
+        """Remember a job's kernel process; one that starts after the stop, or its deadline, is ended at once."""
         with self.lock:
             self.processes[job] = process
-            stopped = self.stopped
-        if stopped:
+            late = self.stopped or job in self.expired
+        if late:
             _kill(process)
+
+    def forget(self, job: str) -> None:
+        """Forget the process of an earlier attempt."""
+        with self.lock:
+            self.processes.pop(job, None)
 
     def exit_code(self, job: str) -> int | None:
         """Return how a job's kernel ended: minus the signal's number, or None when it is not known."""
@@ -157,17 +161,14 @@ class Kernels:
 
 
 @contextmanager
-def kernels(*, forked: bool = False, cwd: Path | None = None) -> Iterator[Kernels]:
-    """Make the folder for the kernels' sockets and temporary files; at the end nothing of it is left.
+def kernels(ground: Ground | None = None) -> Iterator[Kernels]:
+    """Start kernels on the ground prepared for them, or on ground of their own; at the end none is left."""
+    with contextlib.nullcontext(ground) if ground is not None else prepared_ground(forked=False) as own:
+        yield from _kernels(own)
 
-    With `forked` they are forks of one process that has everything imported, where the platform has fork; `cwd` is the
-    folder of the notebooks.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="ops-"))
-    preloaded = Preloaded(environment=kernel_environment(folder), cwd=cwd) if forked and not cannot_fork() else None
-    found, quiet = Kernels(folder, preloaded), logging.NullHandler()
-    if preloaded is not None:
-        preloaded.start()
+
+def _kernels(ground: Ground) -> Iterator[Kernels]:
+    found, quiet = Kernels(ground.folder, ground.preloaded), logging.NullHandler()
     logging.getLogger("papermill").addHandler(quiet)  # what it would print is said by JobError
     threading.Thread(target=found.watch, name="memory", daemon=True).start()
     try:
@@ -175,7 +176,6 @@ def kernels(*, forked: bool = False, cwd: Path | None = None) -> Iterator[Kernel
     finally:
         found.stop()
         logging.getLogger("papermill").removeHandler(quiet)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _kill(process: Any) -> None:
@@ -200,6 +200,7 @@ def run_notebook(
     """
     aside = target.with_name(f".{target.stem}.part.ipynb")
     reached = [0]
+    found.forget(job)
     clock = threading.Timer(deadline_s, found.expire, [job])
     clock.daemon = True
     clock.start()
@@ -302,7 +303,7 @@ def _cell_error(error: PapermillExecutionError) -> str:
 
 def _too_long(deadline_s: float, cell: int) -> str:
     where = f"code cell {cell} was running" if cell else "its first cell had not begun"
-    limit = f"{deadline_s / 60:,.0f} minutes" if deadline_s >= 120 else f"{deadline_s:,.0f} seconds"
+    limit = f"{deadline_s / 60:,.0f} minutes" if deadline_s >= 120 else f"{deadline_s:g} seconds"
     return f"it took longer than {limit} and was ended: {where}"
 
 

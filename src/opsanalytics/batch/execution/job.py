@@ -7,6 +7,7 @@ machine. A job writes every file aside and renames it: done twice, it leaves wha
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -61,6 +62,7 @@ def run_job(task: Task, found: Kernels) -> JobState:
     target.parent.mkdir(exist_ok=True)
     for attempt in range(1, task.attempts + 1):
         ended = JobState(DONE, attempts=attempt)
+        shutil.rmtree(task.run_folder / task.place.results, ignore_errors=True)  # of an earlier attempt
         try:
             log = target.with_suffix(".log")
             notebook = execute.run_notebook(task.source, target, log, task.parameters, task.job, found, task.deadline_s)
@@ -74,6 +76,8 @@ def run_job(task: Task, found: Kernels) -> JobState:
                 said.append(f"attempt {attempt}: {error}; tried again")
                 continue
         break
+    if ended.state != DONE:  # what it put on record before it failed is no result
+        shutil.rmtree(task.run_folder / task.place.results, ignore_errors=True)
     seconds = round(time.monotonic() - begun, 1)
     peak = found.peak_mb(task.job)
     outputs = outputs_of(task.run_folder, task.place) if ended.state == DONE else {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from opsanalytics.batch.execution.environment import Ground, prepared_ground
 from opsanalytics.batch.execution.job import Task, run_job
 from opsanalytics.batch.folder.manifest import JobState
 
@@ -49,11 +50,11 @@ class LocalWorkers:
 
 
 @contextmanager
-def local_workers(width: int, engine: str, notebooks: Path) -> Iterator[LocalWorkers]:
+def local_workers(width: int, ground: Ground) -> Iterator[LocalWorkers]:
     """Execute jobs here, `width` at a time; whatever ends the block early ends every kernel at once."""
     from opsanalytics.batch.execution.execute import kernels
 
-    with kernels(forked=engine == FORKED, cwd=notebooks) as found, ThreadPoolExecutor(width) as pool:
+    with kernels(ground) as found, ThreadPoolExecutor(width) as pool:
         try:
             yield LocalWorkers(pool, width, found)
         except BaseException:  # the pool waits for its workers, and they for their kernels
@@ -73,10 +74,17 @@ def cluster_of(request: Request, runs: Path) -> Iterator[Cluster | None]:
         yield cluster
 
 
-def workers_of(request: Request, run_folder: Path, cluster: Cluster | None) -> AbstractContextManager[Workers]:
+def ground_of(request: Request) -> AbstractContextManager[Ground]:
+    """Begin to prepare the ground for the kernels of a request; those of a cluster's workers start on their own."""
+    return prepared_ground(forked=request.engine == FORKED and not request.scheduler, cwd=request.folder)
+
+
+def workers_of(
+    request: Request, run_folder: Path, ground: Ground, cluster: Cluster | None
+) -> AbstractContextManager[Workers]:
     """Return the workers of a run: those of the cluster, else this process's own."""
     if cluster is None:
-        return local_workers(request.jobs, request.engine, request.folder)
+        return local_workers(request.jobs, ground)
     from opsanalytics.batch.execution.cluster import cluster_workers
 
     return cluster_workers(cluster, run_folder)

@@ -111,11 +111,11 @@ def _is_empty(folder: Path) -> bool:
     return folder.is_dir() and not any(folder.iterdir())
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON that appears at `path` only when it is whole."""
+def write_json(path: Path, content: Mapping[str, Any], indent: int | None = 1) -> None:
+    """Write JSON that appears at `path` only when it is whole; without `indent` it is on one line, and sooner there."""
     aside = path.with_name(f".{path.name}.part")
     try:
-        aside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        aside.write_text(json.dumps(content, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)  # half a file, when the disk is full
@@ -146,14 +146,19 @@ def start(prepared: Prepared, prior: str, keys: Mapping[str, Key], fingerprint: 
         "finished": None,
         "seconds": None,
         "process": this_process(),
-        "data": str(request.data),
+        "data": str(request.data.absolute()),
         "repeats": prepared.repeats.name if prepared.repeats else "",
         "plan": {
             "period": plan.period,
             "entities": list(plan.entities),
             "folders": dict(plan.folders),
             "notebooks": list(plan.notebooks),
-            "asked": {"notebooks": request.notebooks, "entities": request.entities, "set": request.parameters},
+            "asked": {
+                "notebooks": request.notebooks,
+                "entities": request.entities,
+                "set": request.parameters,
+                "force": request.force,
+            },
             "parameters": {job.notebook: dict(job.parameters) for job in plan.active if job.parameters},
             "off": plan.off,
             "prior": prior,
@@ -164,6 +169,7 @@ def start(prepared: Prepared, prior: str, keys: Mapping[str, Key], fingerprint: 
         },
         "fingerprint": fingerprint,
         "digest": digest(keys),
+        "files": {},
         "jobs": [_job(job, keys.get(job.id)) for job in plan.jobs],
         "pack": None,
     }
@@ -261,8 +267,9 @@ def state_now(manifest: Mapping[str, Any]) -> str:
     """Return a run's state; one whose process died while it ran is "interrupted"."""
     if manifest["state"] != RUNNING:
         return str(manifest["state"])
-    living = identity(manifest["process"]["id"])
-    return RUNNING if living is not None and living == manifest["process"]["started"] else INTERRUPTED
+    process = manifest["process"] if isinstance(manifest["process"], dict) else {}
+    living = identity(process["id"]) if isinstance(process.get("id"), int) else None
+    return RUNNING if living is not None and living == process.get("started") else INTERRUPTED
 
 
 def _counts(manifest: Mapping[str, Any]) -> dict[str, int]:
@@ -278,13 +285,26 @@ def _counts(manifest: Mapping[str, Any]) -> dict[str, int]:
     return {state: states.count(state) for state in order if state in states}
 
 
+def _can_be_listed(manifest: Mapping[str, Any]) -> bool:
+    """Has a manifest, which anybody may have edited, what a list of runs shows?"""
+    jobs, process, pack = manifest.get("jobs"), manifest["process"], manifest.get("pack")
+    return (
+        {"started", "seconds"} <= manifest.keys()
+        and isinstance(jobs, list)
+        and all(isinstance(job, dict) and {"state", "reason"} <= job.keys() for job in jobs)
+        and isinstance(process, dict)
+        and {"id", "started"} <= process.keys()
+        and isinstance(pack, dict | None)
+    )
+
+
 def list_runs(runs: Path) -> list[RunState]:
     """Return every run of a runs folder, by period, the newest of each period first."""
     found = []
     for folder in sorted(runs.iterdir()) if runs.is_dir() else []:
         manifest = read_manifest(folder)
-        if manifest is not None:
-            pack = (manifest["pack"] or {}).get("status", "")
+        if manifest is not None and _can_be_listed(manifest):
+            pack = (manifest.get("pack") or {}).get("status", "")
             row = RunState(
                 folder.name,
                 manifest["period"],

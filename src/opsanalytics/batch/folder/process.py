@@ -7,6 +7,7 @@ moment at which a process started, counted by the system since it was booted, a 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -103,6 +104,8 @@ def _take(stream: IO[str]) -> bool:
 
             stream.seek(1 << 30)  # far behind the text, which others may read
             msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            return False
+        raise
     return True

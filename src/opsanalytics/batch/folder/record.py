@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from opsanalytics.batch.folder.files import file_hash
 from opsanalytics.batch.folder.manifest import DONE, read_manifest
 from opsanalytics.batch.planning.notebooks import PACK
 
@@ -95,6 +96,11 @@ class Records:
                 found.setdefault(str(job.entry["key"]), []).append(job)
         return cls({digest: tuple(jobs) for digest, jobs in found.items()})
 
+    def within(self, folder: Path) -> Records:
+        """Return those of one run's folder alone."""
+        own = {key: tuple(job for job in jobs if job.folder == folder) for key, jobs in self.by_digest.items()}
+        return Records({key: jobs for key, jobs in own.items() if jobs})
+
     def find(self, digest: str) -> Found | None:
         """Return the newest done job with this key whose outputs are all there; None where there is none."""
         return next((found for found in self.by_digest.get(digest, ()) if _are_there(found)), None)
@@ -150,7 +156,7 @@ def outputs_of(folder: Path, place: Place) -> dict[str, str]:
     stem, results = folder / place.stem, folder / place.results
     paths = [*stem.parent.glob("*"), *results.rglob("*")]
     files = {path.relative_to(folder).as_posix(): path for path in paths if path.is_file()}
-    return {name: _hash_of(path) for name, path in sorted(files.items()) if place.holds(name)}
+    return {name: file_hash(path) for name, path in sorted(files.items()) if place.holds(name)}
 
 
 def whole(found: Found) -> bool:
@@ -224,8 +230,3 @@ def _read(stream: BinaryIO) -> bytes:
         return stream.read(_BLOCK)
     except OSError:
         return b""
-
-
-def _hash_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

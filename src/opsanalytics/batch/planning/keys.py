@@ -18,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from opsanalytics.batch.folder.files import beside, hashes
 from opsanalytics.batch.folder.manifest import versions
 from opsanalytics.batch.planning.notebooks import PACK
 from opsanalytics.formats import ALL, UNASSIGNED
@@ -108,7 +109,11 @@ def keys(plan: Plan, notebooks: Mapping[str, Notebook], inputs: Inputs, prior: P
     tables, before = _Tables(inputs, {table for names in reads.values() for table in names}), _folder_hash(prior)
     for job in plan.active:  # each comes after its needs
         known = reads[job.notebook] != _EVERYTHING
-        parts = common | {"notebook": _hash(documents[job.notebook]), "parameters": _hash(_parameters(job, plan))}
+        text: list[Any] = [documents[job.notebook]]
+        if not known:  # it may use code and data that lie beside it
+            folder = notebooks[job.notebook].path.parent
+            text.append(hashes(folder, beside(folder)))
+        parts = common | {"notebook": _hash(text), "parameters": _hash(_parameters(job, plan))}
         parts |= tables.of(job, reads[job.notebook], whole=not known or job.notebook == PACK)
         if not known or job.notebook in _PRIOR:
             parts["prior"] = before
