@@ -345,6 +345,7 @@ def _manager(job: str, folder: Path, stream: IO[str], found: Kernels) -> type[As
             )
             found.add(job, getattr(self.provisioner, "process", None))
             if found.stopped:
+                await self.cleanup_resources()
                 raise StoppedError
             import nbconvert  # noqa: F401  # a kernel needs half a second: meanwhile what renders its page is loaded
 
