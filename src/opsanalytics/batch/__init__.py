@@ -4,8 +4,8 @@
 papermill into a run folder and keeps its manifest. Nothing heavy is imported before it is needed.
 """
 
-from opsanalytics.batch.again import prepare_again, prepare_like, unchanged
-from opsanalytics.batch.begin import standing
+from opsanalytics.batch.again import held, prepare_again, prepare_like, unchanged
+from opsanalytics.batch.begin import ON_RECORD, standing
 from opsanalytics.batch.folder.manifest import JobState, RunState, list_runs
 from opsanalytics.batch.planning.notebooks import (
     Notebook,
@@ -17,9 +17,10 @@ from opsanalytics.batch.planning.notebooks import (
 )
 from opsanalytics.batch.planning.plan import Job, Plan, Request, make_plan, off_sentence
 from opsanalytics.batch.planning.request import FaultsError, Prepared, prepare, read_data
-from opsanalytics.batch.run import Outcome, Report, RunError, alone, run
+from opsanalytics.batch.run import Outcome, Report, RunError, run
 
 __all__ = [
+    "ON_RECORD",
     "FaultsError",
     "Job",
     "JobState",
@@ -33,8 +34,8 @@ __all__ = [
     "RequestError",
     "RunError",
     "RunState",
-    "alone",
     "find",
+    "held",
     "list_runs",
     "make_plan",
     "notebooks_folder",

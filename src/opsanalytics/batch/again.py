@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from opsanalytics.batch.planning.fingerprint import fingerprint
 from opsanalytics.batch.planning.notebooks import RequestError, read_notebooks
 from opsanalytics.batch.planning.plan import Request
 from opsanalytics.batch.planning.request import Prepared, plan_checked, prepare
-from opsanalytics.batch.run import Outcome, finished, refuse_while_under_way
+from opsanalytics.batch.run import Outcome, alone
 
 
 def unchanged(request: Request) -> Outcome | None:
@@ -33,7 +35,18 @@ def unchanged(request: Request) -> Outcome | None:
         return None
     if not there.get("files") or there["files"] != hashes(folder, [folder / name for name in there["files"]]):
         return None
-    return finished(folder, there)
+    return _outcome(folder, there)
+
+
+@contextmanager
+def held(run_dir: Path) -> Iterator[None]:
+    """Hold a run as it is while it is repeated and compared with; where nobody can write, nobody changes it.
+
+    Raises RequestError when it is no run, or when a run into its folder is under way.
+    """
+    _run(run_dir)
+    with alone(run_dir) if os.access(run_dir.parent, os.W_OK) else nullcontext():
+        yield
 
 
 def prepare_again(
@@ -45,7 +58,8 @@ def prepare_again(
     """
     from opsanalytics import sources
 
-    run_dir, content = run_dir.absolute(), _finished_run(run_dir)
+    run_dir, content = run_dir.absolute(), _run(run_dir)
+    _refuse_while_under_way(run_dir, content)
     there = manifest.read_manifest(into)
     stopped = there is not None and there.get("repeats") == run_dir.name and there["state"] != DONE
     if into.exists() and not stopped:
@@ -63,13 +77,11 @@ def prepare_again(
 
 def prepare_like(runs: Path, period: str, folder: Path) -> Prepared:
     """Prepare the run of a month as it was asked for last, on its data folder as it is now."""
-    content = manifest.read_manifest(runs / period)
-    if content is None:
+    if manifest.read_manifest(runs / period) is None:
         raise RequestError(
             f"There is no run of '{period}' in {runs} yet. Start one with: opsanalytics run {period} --data DIR"
         )
-    content = _finished_run(runs / period, any_state=True)
-    return prepare(_request(content, runs, folder, jobs=1))
+    return prepare(_request(_run(runs / period), runs, folder, jobs=1))
 
 
 def _request(content: Mapping[str, Any], runs: Path, folder: Path, **options: Any) -> Request:
@@ -86,12 +98,26 @@ def _request(content: Mapping[str, Any], runs: Path, folder: Path, **options: An
     )
 
 
-def _finished_run(run_dir: Path, *, any_state: bool = False) -> dict[str, Any]:
+def _run(run_dir: Path) -> dict[str, Any]:
+    """Return a run's manifest. Raises RequestError where there is none, or one of an older version."""
     content = manifest.read_manifest(run_dir)
     if content is None:
         raise RequestError(f"'{run_dir}' is no run. `opsanalytics status` lists the runs.")
     if content["schema"] < manifest.SCHEMA:
         raise RequestError(f"'{run_dir}' was made by an older version, which kept less. Run its month again instead.")
-    if not any_state:
-        refuse_while_under_way(run_dir, content)
     return content
+
+
+def _outcome(folder: Path, content: Mapping[str, Any]) -> Outcome:
+    """Return the outcome of a run that is on record."""
+    jobs = {entry["id"]: manifest.state_of(entry, "") for entry in content["jobs"] if entry["state"] == DONE}
+    return Outcome(folder, content["state"], jobs, content["pack"])
+
+
+def _refuse_while_under_way(folder: Path, content: Mapping[str, Any]) -> None:
+    """Raise RequestError when a run is under way, or was stopped or failed before its end."""
+    state = manifest.state_now(content)
+    if state == manifest.RUNNING:
+        raise RequestError(f"The run in {folder} is under way. Wait for its end.")
+    if state == manifest.INTERRUPTED:
+        raise RequestError(f"The run in {folder} was stopped before its end. Run its month again: it goes on there.")

@@ -50,13 +50,10 @@ def begin(prepared: Prepared) -> Begun:
     try:
         content = _made(prepared, made)
         there = manifest.read_manifest(folder)
-        goes_on = there is not None and _goes_on(there, content, forced=request.force)
-        if there is not None and goes_on:
+        if there is not None and _goes_on(there, content, forced=request.force):
             _clear(folder)
             _renew(made, folder)
-            content["started"] = there.get(
-                "started", content["started"]
-            )  # when its data were read: what it knew, it knew then
+            content["started"] = there["started"]  # when its data were read: what it knew, it knew then
         else:
             manifest.write_json(made / manifest.FILE, content)
             manifest.put_in_place(made, folder)
@@ -77,7 +74,7 @@ def begin(prepared: Prepared) -> Begun:
 
 def _goes_on(there: Mapping[str, Any], content: Mapping[str, Any], *, forced: bool) -> bool:
     """Is the run that lies there this one? One that is forced goes on only where it was forced and has not ended."""
-    if there.get("digest") != content["digest"]:
+    if there.get("digest") != content["digest"] or "started" not in there:
         return False
     return not forced or (there.get("plan", {}).get("asked", {}).get("force") is True and there["state"] != DONE)
 

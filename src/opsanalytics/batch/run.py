@@ -117,21 +117,6 @@ def alone(folder: Path) -> Iterator[None]:
         raise RequestError(f"A run of {folder.name} is under way in {folder} ({error}). Wait for its end.") from None
 
 
-def finished(folder: Path, content: Mapping[str, Any]) -> Outcome:
-    """Return the outcome of a run that is on record."""
-    jobs = {entry["id"]: manifest.state_of(entry, "") for entry in content["jobs"] if entry["state"] == DONE}
-    return Outcome(folder, content["state"], jobs, content["pack"])
-
-
-def refuse_while_under_way(folder: Path, content: Mapping[str, Any]) -> None:
-    """Raise RequestError when a run is under way, or was stopped or failed before its end."""
-    state = manifest.state_now(content)
-    if state == RUNNING:
-        raise RequestError(f"The run in {folder} is under way. Wait for its end.")
-    if state == INTERRUPTED:
-        raise RequestError(f"The run in {folder} was stopped before its end. Run its month again: it goes on there.")
-
-
 def _early_end(folder: Path, error: Exception) -> str:
     said = shorten(f"{type(error).__name__}: {error}", 300)
     return (

@@ -258,7 +258,7 @@ def rerun(
 
         source = run_dir.absolute()
         target = into or source.with_name(f"{source.name}-rerun")
-        with batch.alone(source):  # the run stays what it is until it is compared with
+        with batch.held(source):  # the run stays what it is until it is compared with
             prepared = batch.prepare_again(
                 source, target, batch.notebooks_folder(notebooks), jobs=jobs or _at_a_time(), engine=_engine(engine)
             )

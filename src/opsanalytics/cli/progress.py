@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 def say_plan(prepared: batch.Prepared, standing: Mapping[str, str] | None = None) -> None:
     """Say what will run; with the `standing` of the jobs each of them, and whether it is on record or why not."""
-    from opsanalytics.batch import off_sentence
+    from opsanalytics.batch import ON_RECORD, off_sentence
 
     plan, rows = prepared.plan, len(prepared.inputs.quarantine)
     request = prepared.request
     where = f"on the workers of {request.scheduler}" if request.scheduler else f"{request.jobs} at a time"
-    kept = sum(told == "on record" for told in (standing or {}).values())
+    kept = sum(told == ON_RECORD for told in (standing or {}).values())
     rest = f" to run, {where}" if standing is None else f", {kept:,} of them on record"
     say(f"{plan.period}: {plural(len(plan.active), 'notebook')}{rest}.")
     for off in plan.off:
